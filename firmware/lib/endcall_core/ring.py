@@ -1,0 +1,200 @@
+"""The ring of light: what a receptionist reads, as a pure function of the call and the time.
+
+`draw(call, now_ms, out)` paints `out`, 3 bytes (red, green, blue, 0..255) per pixel, pixel 0 at 12 o'clock and
+clockwise from there. Position and motion carry the meaning and colour only supports it; nothing flashes faster
+than 2 Hz (WCAG 2.3.1 allows 3), and red is steady. Brightness and the current limit are applied last, so every
+picture obeys them.
+"""
+
+from . import call as states
+from . import ticks
+
+# Colours at full brightness, chosen to differ in lightness too, so the pictures read in greyscale.
+WHITE = (255, 255, 255)
+DIM_WHITE = (90, 90, 90)
+AMBER = (255, 120, 0)
+DIM_AMBER = (60, 28, 0)
+RED = (255, 0, 0)
+BLUE = (0, 80, 255)
+MAGENTA = (255, 0, 200)
+CYAN = (0, 255, 255)
+
+BREATHE_MS = 2000  # 0.5 Hz: "slow" is 0.4..0.8 Hz in IEC 60073
+CALM_IN_MS = 4000  # breathe in for 4 s, out for 6 s
+CALM_OUT_MS = 6000
+FELT_MS = 100  # a press is shown for this long at least
+FELT_PLUS = 60  # added to every channel while a press is felt; also lights dark pixels
+REFUSED_MS = 250
+CHANNEL_MA = 20  # one channel of a WS2812 at full; the usual figure of data sheets, to be measured
+STEPS = 4  # reduced motion: a breathe has this many steps
+
+#: What else the picture may have to say besides the call.
+SERVICE, PRACTICE = 1, 2
+
+
+def _fill(out, first, count, colour):
+    """Paint `count` pixels clockwise from `first`, around 12 o'clock if need be."""
+    pixels = len(out) // 3
+    red, green, blue = colour
+    for index in range(first, first + count):
+        at = index % pixels * 3
+        out[at] = red
+        out[at + 1] = green
+        out[at + 2] = blue
+
+
+def _scale_all(out, factor, whole):
+    for at in range(len(out)):
+        out[at] = out[at] * factor // whole
+
+
+def _breathe(since_ms, in_ms, out_ms, is_reduced):
+    """A brightness of 64..256 of 256 that swells for `in_ms` and falls for `out_ms`."""
+    phase_ms = since_ms % (in_ms + out_ms)
+    if phase_ms < in_ms:
+        level = phase_ms * 192 // in_ms
+    else:
+        level = 192 - (phase_ms - in_ms) * 192 // out_ms
+    if is_reduced:
+        level -= level % (192 // STEPS)
+    return 64 + level
+
+
+def _part(pixels, done, whole):
+    """How many of `pixels` stand for `done` of `whole`, rounded up, 0..pixels."""
+    if done <= 0 or whole <= 0:
+        return 0
+    return min(pixels, (pixels * done + whole - 1) // whole)
+
+
+def _ready(call, since_ms, out, is_reduced):
+    _fill(out, 0, 1, DIM_WHITE)
+
+
+def _warn(call, since_ms, out, is_reduced):
+    pixels = len(out) // 3
+    half = pixels // 2
+    _fill(out, 0, half, AMBER)
+    _scale_all(out, _breathe(since_ms, BREATHE_MS // 2, BREATHE_MS // 2, is_reduced), 256)
+    min_warn_ms = call.rules["call.min_warn_s"] * 1000
+    filled = _part(pixels - half, since_ms, min_warn_ms) if since_ms < min_warn_ms else pixels - half
+    _fill(out, half, filled, DIM_AMBER)
+
+
+def _watch(call, since_ms, out, is_reduced):
+    quarter = len(out) // 12
+    whole_ms = call.rules["call.watch_s"] * 1000
+    _fill(out, 0, max(1, _part(quarter, whole_ms - since_ms, whole_ms)), AMBER)
+
+
+def _enforce(call, since_ms, out, is_reduced):
+    pixels = len(out) // 3
+    _fill(out, 0, pixels, RED)
+    dot = 0
+    if call.finished_ms is not None:
+        dot = pixels - 1
+    elif call.prompt_ms:
+        dot = min(pixels - 1, pixels * max(0, since_ms) // call.prompt_ms)
+    if is_reduced:
+        dot -= dot % max(1, pixels // STEPS)
+    _fill(out, dot, 1, WHITE)
+
+
+def _release(call, since_ms, out, is_reduced):
+    pixels = len(out) // 3
+    _fill(out, 0, pixels, RED)
+    if call.state == states.RELEASE:
+        _fill(out, -1, 3, (0, 0, 0))
+
+
+def _recover(call, since_ms, out, is_reduced):
+    pixels = len(out) // 3
+    if not call.handset_down and since_ms < states.HANDSET_HINT_MS:
+        arc = max(1, pixels // 6)
+        _fill(out, -(arc // 2), arc, BLUE)
+        _fill(out, pixels // 2 - arc // 2, arc, BLUE)
+        return
+    whole_ms = call.rules["call.recover_s"] * 1000
+    _fill(out, 0, max(1, _part(pixels, whole_ms - since_ms, whole_ms)), BLUE)
+    _scale_all(out, _breathe(since_ms, CALM_IN_MS, CALM_OUT_MS, is_reduced), 256)
+
+
+def _fault(call, since_ms, out, is_reduced):
+    """An X of four; the lit dots between them, clockwise from 12 o'clock, count the fault's number.
+
+    A ring of fewer than 12 pixels has fewer than 8 places between them; a number that does not fit fills them all.
+    """
+    pixels = len(out) // 3
+    corners = (0, pixels // 4, pixels // 2, pixels * 3 // 4)
+    left = call.fault
+    for index in range(pixels):
+        if index not in corners and left:
+            _fill(out, index, 1, DIM_WHITE)
+            left -= 1
+    for index in corners:
+        _fill(out, index, 1, MAGENTA)
+
+
+_PICTURES = {
+    states.READY: _ready,
+    states.WARN: _warn,
+    states.WATCH: _watch,
+    states.ENFORCE: _enforce,
+    states.RELEASE: _release,
+    states.CONFIRM: _release,
+    states.RECOVER: _recover,
+    states.FAULT: _fault,
+}
+
+
+def draw(call, now_ms, out, also=0):
+    """Paint the picture of `call` at `now_ms` into `out` (3 bytes per pixel; its length sets the pixel count).
+
+    `also`: SERVICE while the service window is open (a slow cyan dot at 6 o'clock), PRACTICE while nothing is
+    connected to the line (every 6th pixel white). Allocates nothing that grows with the ring.
+    """
+    rules = call.rules
+    for at in range(len(out)):
+        out[at] = 0
+    since_ms = max(0, ticks.diff(now_ms, call.since_ms))
+    if call.state == states.ENFORCE and call.prompt_ms:
+        since_ms = max(0, ticks.diff(now_ms, call.prompt_since_ms))
+    is_reduced = rules["ring.reduced_motion"]
+    _PICTURES[call.state](call, since_ms, out, is_reduced)
+    pixels = len(out) // 3
+    if also & SERVICE:
+        level = _breathe(now_ms, BREATHE_MS, BREATHE_MS, is_reduced)
+        _fill(out, pixels // 2, 1, (0, CYAN[1] * level // 256, CYAN[2] * level // 256))
+    if also & PRACTICE:
+        for index in range(0, pixels, 6):
+            _fill(out, index, 1, WHITE)
+    if call.refused_ms is not None and ticks.diff(now_ms, call.refused_ms) < REFUSED_MS:
+        _fill(out, pixels // 2, 1, WHITE)
+    if is_felt(call, now_ms):
+        for at in range(len(out)):
+            out[at] = min(255, out[at] + FELT_PLUS)
+    _limit(out, rules["ring.brightness_pct"], rules["ring.current_limit_ma"])
+
+
+def is_felt(call, now_ms):
+    """Whether a press is shown: while the button is down, and for 100 ms from its leading edge at least."""
+    return call.is_down or (call.down_ms != call.up_ms and ticks.diff(now_ms, call.down_ms) < FELT_MS)
+
+
+def current_ma(out):
+    """What the frame `out` draws, estimated at 20 mA per full channel, in mA."""
+    return sum(out) * CHANNEL_MA // 255
+
+
+def _limit(out, brightness_pct, limit_ma):
+    """Scale `out` to the brightness, and further down where it would draw more than `limit_ma`.
+
+    A lit pixel keeps at least 1 of 255, or a dim setting would turn dots dark.
+    """
+    factor, whole = brightness_pct, 100
+    ma = current_ma(out) * brightness_pct // 100
+    if ma > limit_ma:
+        factor, whole = brightness_pct * limit_ma, 100 * ma
+    for at in range(len(out)):
+        if out[at]:
+            out[at] = max(1, out[at] * factor // whole)
