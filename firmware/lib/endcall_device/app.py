@@ -1,0 +1,288 @@
+"""The button: one cooperative loop around the state machine. Runs the same on the Pico and at the simulated desk.
+
+Everything it touches is passed in as `parts`, so that this file knows no hardware:
+
+clock()               -> ms of a counter that wraps at 2**29 (`endcall_core.ticks`)
+button.poll()         -> None, or "BUTTON_DOWN" / "BUTTON_UP" / "BUTTON_LOST"; then `button.at_ms` is its instant
+ring.buffer, ring.show() -> a bytearray of 3 bytes per pixel, and sending it; ring.resize(pixels)
+speaker.is_ready; speaker.start(path, wav, gain_db) (raises OSError, ValueError); speaker.stop() fades out;
+    speaker.turn(now_ms) -> True once, when a prompt ended by itself; speaker.is_playing
+line.is_ready; line.flash(ms); line.hold_open(); line.close(); line.turn(now_ms) renews; line.is_open(now_ms);
+    line.loop_current(); line.handset_up()
+port.connected; port.read_into(buffer) -> count; port.write(data) -> count; never blocking
+store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
+feed()                tells the watchdog that every task had its turn
+identity              dict for `hello`: runtime, serial, access
+free_bytes()          free heap
+"""
+
+from endcall_core import call as machine
+from endcall_core import ring as picture
+from endcall_core import ticks
+from endcall_core.loop_sense import LoopSense
+
+from .service import Service
+from .store import StoreError
+
+FRAME_MS = 40  # between two pictures while nothing happens; a press is shown at once
+HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
+COMPACT_RETRY_MS = 600000
+
+
+class Parts:
+    """The adapters the loop works with, by name; see the module's text for what each must offer."""
+
+    NAMES = (
+        "clock",
+        "button",
+        "ring",
+        "speaker",
+        "line",
+        "port",
+        "store",
+        "log",
+        "prompts",
+        "feed",
+        "identity",
+        "free_bytes",
+    )
+
+    def __init__(self, **parts):
+        for name in Parts.NAMES:
+            setattr(self, name, parts.pop(name))
+        if parts:
+            raise TypeError(f"no such part: {', '.join(parts)}")
+
+
+class App:
+    """One device in service. Make it, then call `turn` for ever; `also` is what the ring says besides the call."""
+
+    def __init__(self, parts, is_read_only=False, also=0):
+        self.parts = parts
+        self.store = parts.store
+        self.log = parts.log
+        self.prompts = parts.prompts
+        self.is_read_only = is_read_only
+        self.also = also
+        now_ms = parts.clock()
+        self.uptime_s = 0
+        self._second_ms = now_ms
+        self._epoch = None  # (UTC seconds, uptime in s when a host told it)
+        self._sense = LoopSense(now_ms)
+        self._handset_down_ms = now_ms
+        self._playing = None  # which prompt: CLOSING, WARNING
+        self._pending = []  # incidents that wait for a moment in which flash may be written
+        self._compact_after_ms = now_ms
+        self._frame_ms = now_ms
+        self._shown = b""
+        self._service = Service(parts.port, self)
+        self._trusted = self._verify_closing()
+        self.call, actions = machine.start(parts.store.values, now_ms)
+        self._carry_out(actions, now_ms)
+        self._show(now_ms)
+
+    # --- the loop -----------------------------------------------------------------------------------------
+
+    def turn(self):
+        """One turn: every task once, each in a few milliseconds at most."""
+        parts = self.parts
+        now_ms = parts.clock()
+        button = parts.button
+        event = button.poll()
+        while event is not None:
+            self._happen(event, button.at_ms)
+            event = button.poll()
+        self._watch_line(now_ms)
+        if parts.speaker.turn(now_ms):
+            self._happen(machine.PROMPT_DONE, now_ms, self._playing)
+        deadline_ms = self.call.deadline_ms
+        if deadline_ms is not None and ticks.diff(now_ms, deadline_ms) >= 0:
+            self._happen(machine.TIME, now_ms)
+        if ticks.diff(now_ms, self._frame_ms) >= FRAME_MS:
+            self._show(now_ms)
+        self._service.turn(now_ms)
+        self._keep_house(now_ms)
+        parts.feed()
+
+    def _happen(self, event, now_ms, arg=None):
+        before = self.call
+        self.call, actions = machine.step(before, event, now_ms, arg)
+        if self.call.state != before.state or self.call.is_down != before.is_down:
+            self._show(now_ms)  # before anything that takes time: a press is acknowledged at once
+        self._carry_out(actions, now_ms)
+
+    def _watch_line(self, now_ms):
+        line = self.parts.line
+        line.turn(now_ms)
+        is_open = line.is_open(now_ms)
+        if not is_open or line.handset_up():
+            self._handset_down_ms = now_ms
+        elif ticks.diff(now_ms, self._handset_down_ms) >= HANDSET_MS:
+            self._handset_down_ms = now_ms
+            self._happen(machine.HANDSET_DOWN, now_ms)
+        if self.call.rules["line.sense"] == "loop":
+            seen = self._sense.update(line.loop_current(), is_open, now_ms)
+            if seen == "ON_HOOK":
+                self._happen(machine.LINE_ON_HOOK, now_ms)
+            elif seen == "DROPPED":
+                self._happen(machine.LINE_DROPPED, now_ms)
+
+    def _show(self, now_ms):
+        self._frame_ms = now_ms
+        ring = self.parts.ring
+        picture.draw(self.call, now_ms, ring.buffer, self.also)
+        if ring.buffer != self._shown:
+            self._shown = bytes(ring.buffer)
+            ring.show()
+
+    # --- actions ------------------------------------------------------------------------------------------
+
+    def _carry_out(self, actions, now_ms):
+        for name, arg in actions:
+            if name == machine.CHECK:
+                fault = self.self_check()
+                if fault:
+                    self._happen(machine.CHECK_FAILED, self.parts.clock(), fault)
+                else:
+                    self._happen(machine.CHECK_PASSED, self.parts.clock())
+            elif name == machine.PLAY:
+                self._play(arg, now_ms)
+            elif name == machine.STOP:
+                self.parts.speaker.stop()
+            elif name == machine.FLASH:
+                self.parts.line.flash(arg)
+            elif name == machine.HOLD_OPEN:
+                self.parts.line.hold_open()
+            elif name == machine.CLOSE:
+                self.parts.line.close()
+            elif name == machine.RECORD:
+                self._pending.append((arg, self.uptime_s, self.time_s()))
+
+    def _play(self, which, now_ms):
+        rules = self.call.rules
+        name = rules["prompt." + which]
+        self._playing = which
+        try:
+            wav = self.prompts.inspect(name)
+            self.parts.speaker.start(self.prompts.path(name), wav, rules["prompt.gain_db"])
+        except KeyError:
+            self._happen(machine.PROMPT_FAILED, now_ms, machine.FAULT_PROMPT_MISSING)
+        except ValueError:
+            self._happen(machine.PROMPT_FAILED, now_ms, machine.FAULT_PROMPT_DAMAGED)
+        except OSError:
+            self._happen(machine.PROMPT_FAILED, now_ms, machine.FAULT_SPEAKER)
+        else:
+            self._happen(machine.PROMPT_STARTED, self.parts.clock(), wav.duration_ms)
+
+    def self_check(self):
+        """0 when a limit that is set now can be enforced, else the number of a fault."""
+        if not self.parts.line.is_ready:
+            return machine.FAULT_LINE_RELAY
+        if not self.parts.speaker.is_ready:
+            return machine.FAULT_SPEAKER
+        return self.prompts.fault(self.store.values["prompt.closing"])
+
+    def _verify_closing(self):
+        """Compare the closing prompt with its CRC, once, before service: later a damage would come too late."""
+        name = self.store.values["prompt.closing"]
+        verification = self.prompts.verification(name)
+        is_good = None if verification else True
+        while is_good is None:
+            self.parts.feed()
+            try:
+                is_good = verification.turn()
+            except OSError:
+                is_good = False
+        self.prompts.note_damage(name, not is_good)
+        return is_good
+
+    # --- what waits for a quiet moment ----------------------------------------------------------------------
+
+    @property
+    def is_busy(self):
+        """Whether flash must not be written and settings must not change: a call is limited or ended, or sounds."""
+        return self.call.in_episode or self.parts.speaker.is_playing or self.parts.line.is_open(self.parts.clock())
+
+    def _keep_house(self, now_ms):
+        while ticks.diff(now_ms, self._second_ms) >= 1000:
+            self._second_ms = ticks.add(self._second_ms, 1000)
+            self.uptime_s += 1
+        if not self._pending and not self.log.wants_compaction:
+            return
+        if self.is_busy:
+            return
+        if self._pending:
+            self.log.append(*self._pending.pop(0))
+        elif ticks.diff(now_ms, self._compact_after_ms) >= 0:
+            try:
+                self.log.compact()
+            except StoreError:
+                self._compact_after_ms = ticks.add(now_ms, COMPACT_RETRY_MS)
+
+    # --- what the service asks for ----------------------------------------------------------------------------
+
+    def identity(self):
+        """What `hello` says besides the versions."""
+        answer = dict(self.parts.identity)
+        answer["boot"] = self.log.boot
+        return answer
+
+    def status(self):
+        """What `status` answers."""
+        now_ms = self.parts.clock()
+        call = self.call
+        fault_name, fault_say = machine.FAULTS.get(call.fault, ("", ""))
+        line = self.parts.line
+        return {
+            "state": call.state,
+            "state_ms": max(0, ticks.diff(now_ms, call.since_ms)),
+            "warnings": call.warnings,
+            "fault": call.fault,
+            "fault_name": fault_name,
+            "fault_say": fault_say,
+            "button": call.is_down,
+            "line": self._line_word(),
+            "relay": "open" if line.is_open(now_ms) else "closed",
+            "playing": self.parts.speaker.is_playing,
+            "uptime_s": self.uptime_s,
+            "time_s": self.time_s(),
+            "free_bytes": self.parts.free_bytes(),
+            "incidents": self.log.count + len(self._pending),
+            "repairs": len(self.store.repairs),
+        }
+
+    def _line_word(self):
+        if self.call.rules["line.sense"] == "none":
+            return "unknown"
+        return "off_hook" if self._sense.is_off_hook else "on_hook"
+
+    def time_s(self):
+        """UTC in s since 1970 as told by a host since power-up, or 0."""
+        return self._epoch[0] + self.uptime_s - self._epoch[1] if self._epoch else 0
+
+    def set_time(self, epoch_s):
+        """A host says what time it is."""
+        self._epoch = (epoch_s, self.uptime_s)
+
+    def missing_prompts(self, values):
+        """Problems, as from `settings.check`, where a prompt setting names a prompt that can't be played."""
+        problems = []
+        for key in ("prompt.closing", "prompt.warning"):
+            if values[key] and self.prompts.fault(values[key]):
+                said = f"is not a stored prompt that can be played; send it first: endcall prompt put {values[key]}"
+                problems.append((key, values[key], said))
+        return problems
+
+    def change_settings(self, values):
+        """Store and put in force a full, checked set. Raises StoreError with nothing changed."""
+        self.store.save(values, self.prompts.table)
+        if values["ring.pixels"] != self.call.rules["ring.pixels"]:
+            self.parts.ring.resize(values["ring.pixels"])
+        self.call = self.call.copy()
+        self.call.rules = values
+        self._shown = b""
+
+    def change_prompts(self, table):
+        """Store and put in force a prompt table. Raises StoreError with nothing changed."""
+        self.store.save(self.call.rules, table)
+        self.prompts.table = table

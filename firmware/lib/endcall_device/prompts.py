@@ -1,0 +1,180 @@
+"""The spoken prompts: where they lie, whether they can be played to their end, and how a new one arrives.
+
+A new prompt goes into a slot that no name uses and is put in force by one settings record, so the old one plays
+until the new one is known to be good. `slots` are `blocks.BlockFile`s; a drive that was copied file by file has
+none, plays /prompts/NAME and takes no new ones.
+"""
+
+import binascii
+import os
+
+from endcall_core import call
+from endcall_core.layout import PLAIN_PROMPTS
+from endcall_core.wav import HEAD_BYTES, WavError, parse
+
+READ_BYTES = 1024
+
+
+class PromptError(Exception):
+    """A prompt was refused. `code` is one of `messages.ERRORS`; the text says what to do."""
+
+    def __init__(self, code, said):
+        super().__init__(said)
+        self.code = code
+
+
+class Upload:
+    """A prompt that is being received into `slot`."""
+
+    def __init__(self, slot, name, size, checksum):
+        self.slot = slot
+        self.name = name
+        self.size = size
+        self.checksum = checksum
+        self.at = 0
+        self.last = 0  # length of the chunk before, to recognise a repeated one
+
+
+class Verification:
+    """Reads a prompt back, a piece per `turn`, and compares its CRC-32."""
+
+    def __init__(self, read_into, size, checksum):
+        self._read_into = read_into
+        self._size = size
+        self._checksum = checksum
+        self._at = 0
+        self._sum = 0
+        self._piece = memoryview(bytearray(READ_BYTES))
+
+    def turn(self):
+        """None while there is more to read, then whether the CRC fits."""
+        piece = self._piece[: min(READ_BYTES, self._size - self._at)]
+        if len(piece) == 0:
+            return f"{self._sum & 0xFFFFFFFF:08x}" == self._checksum
+        if self._read_into(self._at, piece) != len(piece):
+            return False
+        self._sum = binascii.crc32(piece, self._sum)
+        self._at += len(piece)
+        return None
+
+
+class Prompts:
+    """All prompts of the device. `table`: [slot, bytes, crc] by name, as kept in the settings record."""
+
+    def __init__(self, slots, table, plain_folder=PLAIN_PROMPTS):
+        self._slots = slots
+        self._plain_folder = plain_folder
+        self._head = bytearray(HEAD_BYTES)
+        self._damaged = set()  # names whose CRC was found wrong
+        self.table = table
+        self.upload = None
+
+    def names(self):
+        """The names of all stored prompts."""
+        if self._slots:
+            return sorted(self.table)
+        try:
+            return sorted(name for name in os.listdir(self._plain_folder) if name.endswith(".wav"))
+        except OSError:
+            return []
+
+    def path(self, name):
+        """The file that holds prompt `name`, or None."""
+        if name in self.table and self.table[name][0] < len(self._slots):
+            return self._slots[self.table[name][0]].path
+        return None if self._slots or name not in self.names() else self._plain_folder + name
+
+    def inspect(self, name):
+        """The `Wav` of a prompt. Raises WavError with what is wrong, KeyError where there is none."""
+        path = self.path(name)
+        if path is None:
+            raise KeyError(name)
+        if name in self._damaged:
+            raise WavError("its CRC is wrong; send it again")
+        try:
+            with open(path, "rb") as file:
+                size = self.table[name][1] if name in self.table else os.stat(path)[6]
+                count = file.readinto(self._head)
+        except OSError as error:
+            raise KeyError(name) from error
+        return parse(memoryview(self._head)[:count], size)
+
+    def fault(self, name):
+        """0 when prompt `name` can be played to its end, else the number of a fault."""
+        try:
+            self.inspect(name)
+        except KeyError:
+            return call.FAULT_PROMPT_MISSING
+        except WavError:
+            return call.FAULT_PROMPT_DAMAGED
+        return 0
+
+    def verification(self, name):
+        """A `Verification` of a stored prompt, or None where it is plain or missing (nothing to compare with)."""
+        if name not in self.table or not self._slots:
+            return None
+        slot, size, checksum = self.table[name]
+        return Verification(self._slots[slot].read_into, size, checksum)
+
+    def note_damage(self, name, is_damaged):
+        """Keep what a `Verification` of `name` found."""
+        if is_damaged:
+            self._damaged.add(name)
+        else:
+            self._damaged.discard(name)
+
+    # --- receiving ----------------------------------------------------------------------------------------
+
+    def begin(self, name, size, checksum):
+        """Prepare a free slot. Raises PromptError before anything is written."""
+        self.upload = None
+        if not self._slots:
+            raise PromptError("storage", "this drive has no prompt slots; write it with `endcall image`")
+        if not 44 < size <= self._slots[0].size:
+            raise PromptError(
+                "invalid", f"the prompt has {size} bytes, a slot holds {self._slots[0].size}; make it shorter"
+            )
+        used = {entry[0] for entry in self.table.values()}
+        free = [slot for slot in range(len(self._slots)) if slot not in used]
+        if not free:
+            raise PromptError("full", "every prompt slot is in use; remove a prompt that no setting names")
+        self.upload = Upload(free[0], name, size, checksum)
+
+    def receive(self, at, data):
+        """Write the chunk at offset `at`; returns the offset of the next one. Raises PromptError."""
+        upload = self.upload
+        if upload is None:
+            raise PromptError("invalid", "no prompt was begun on this connection; start with prompt_begin")
+        if at == upload.at - upload.last and upload.last == len(data):
+            return upload.at  # our answer was lost; the chunk was not
+        if at != upload.at or at + len(data) > upload.size:
+            raise PromptError("invalid", f"a chunk at {at}; the next one starts at {upload.at} of {upload.size}")
+        if at == 0:
+            try:
+                parse(data, upload.size)
+            except WavError as error:
+                self.upload = None
+                raise PromptError("invalid", f"this prompt can't be played: {error}") from error
+        try:
+            self._slots[upload.slot].write(at, data)
+        except (OSError, ValueError) as error:
+            self.upload = None
+            raise PromptError("storage", f"the prompt could not be written ({error})") from error
+        upload.at += len(data)
+        upload.last = len(data)
+        return upload.at
+
+    def finish(self):
+        """A `Verification` of what was received. Raises PromptError where it is incomplete."""
+        upload = self.upload
+        if upload is None or upload.at != upload.size:
+            raise PromptError("invalid", "the prompt is not complete; send the missing chunks, then prompt_end")
+        self._slots[upload.slot].sync()
+        return Verification(self._slots[upload.slot].read_into, upload.size, upload.checksum)
+
+    def table_with_upload(self):
+        """The table as it will be when the received prompt is in force."""
+        upload = self.upload
+        table = dict(self.table)
+        table[upload.name] = [upload.slot, upload.size, upload.checksum]
+        return table

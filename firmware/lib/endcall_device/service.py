@@ -1,0 +1,296 @@
+"""Answers the requests that come over the data port. Knows no hardware and no clock of its own.
+
+One request at a time: while an answer is still going out, or a long check runs, nothing more is read, so a host
+that floods the port fills the port's buffer and nothing else.
+"""
+
+import json
+
+from endcall_core import call, messages, ticks, version, wire
+from endcall_core import settings as table
+from endcall_core.records import INCIDENT_BYTES
+
+from .prompts import PromptError
+from .store import StoreError
+
+SILENCE_MS = 1000  # a payload that pauses for this long is given up
+STALL_MS = 2000  # an answer that nobody reads for this long is given up
+READ_BYTES = 256  # the port's own buffer on the RP2040
+READS_PER_TURN = 4
+LOG_PAGE = 16
+
+
+class Refused(Exception):
+    """A request that is answered with an error. `code` is one of `messages.ERRORS`."""
+
+    def __init__(self, code, said, payload=None):
+        super().__init__(said)
+        self.code = code
+        self.payload = payload
+
+
+class Service:
+    """The device's side of the protocol.
+
+    `device` is the `app.App`: it offers what the answers are made of (see `_Device` in the tests' fakes) and
+    takes the changes. `port` reads and writes bytes and never blocks.
+    """
+
+    def __init__(self, port, device):
+        self._port = port
+        self._device = device
+        self._reader = wire.Reader()
+        self._input = bytearray(READ_BYTES)
+        self._input_from = self._input_to = 0
+        self._output = b""
+        self._output_at = 0
+        self._moved_ms = 0  # when a byte last moved, in either direction
+        self._was_connected = False
+        self._greeted = False
+        self._staged = {}
+        self._verification = None
+        self._pending_id = None
+        self._page = bytearray(LOG_PAGE * INCIDENT_BYTES)
+
+    @property
+    def bad_frames(self):
+        """How many lines and payloads were thrown away since the start."""
+        return self._reader.bad
+
+    def turn(self, now_ms):
+        """Move bytes, and answer one request at most."""
+        connected = self._port.connected
+        if connected != self._was_connected:
+            self._was_connected = connected
+            self._forget()
+        if not connected:
+            return
+        if self._output:
+            self._send(now_ms)
+        elif self._verification:
+            self._verify(now_ms)
+        else:
+            self._receive(now_ms)
+
+    def _forget(self):
+        """The link was lost or is new: drop everything that was half done."""
+        self._reader.reset()
+        self._input_from = self._input_to = 0
+        self._output = b""
+        self._greeted = False
+        self._staged = {}
+        self._verification = None
+        self._device.prompts.upload = None
+
+    def _send(self, now_ms):
+        sent = self._port.write(memoryview(self._output)[self._output_at :])
+        if sent:
+            self._output_at += sent
+            self._moved_ms = now_ms
+            if self._output_at >= len(self._output):
+                self._output = b""
+        elif ticks.diff(now_ms, self._moved_ms) > STALL_MS:
+            self._forget()
+
+    def _receive(self, now_ms):
+        for _ in range(READS_PER_TURN):
+            if self._input_from == self._input_to:
+                self._input_from = 0
+                self._input_to = self._port.read_into(self._input)
+                if not self._input_to:
+                    if self._reader.is_waiting_for_payload and ticks.diff(now_ms, self._moved_ms) > SILENCE_MS:
+                        self._reader.reset()
+                    return
+                self._moved_ms = now_ms
+            self._input_from = self._reader.take(self._input, self._input_from, self._input_to)
+            if self._reader.frame is not None:
+                self._answer(self._reader.frame, self._reader.size, now_ms)
+                return
+
+    # --- answers ------------------------------------------------------------------------------------------
+
+    def _answer(self, request, size, now_ms):
+        number = request.get("id")
+        if not isinstance(number, int) or isinstance(number, bool):
+            return  # nobody could tell what an answer belongs to
+        try:
+            result = self._dispatch(request, size)
+        except Refused as refused:
+            self._say_error(number, refused.code, str(refused), refused.payload, now_ms)
+        except PromptError as refused:
+            self._say_error(number, refused.code, str(refused), None, now_ms)
+        except StoreError as refused:
+            self._say_error(number, "storage", str(refused), None, now_ms)
+        else:
+            if result is None:
+                self._pending_id = number
+            else:
+                self._say(number, result[0], result[1], now_ms)
+
+    def _say(self, number, ok, payload, now_ms):
+        self._output = wire.frame({"id": number, "ok": ok}, payload)
+        self._output_at = 0
+        self._moved_ms = now_ms
+        self._send(now_ms)
+
+    def _say_error(self, number, code, said, payload, now_ms):
+        self._output = wire.frame({"id": number, "error": code, "say": said[:360]}, payload)
+        self._output_at = 0
+        self._moved_ms = now_ms
+        self._send(now_ms)
+
+    def _dispatch(self, request, size):
+        name = request.get("do")
+        row = messages.find(name)
+        if row is None:
+            raise Refused("unknown", f"there is no request {str(name)[:40]}; this firmware is {version.FIRMWARE}")
+        if size < 0:
+            raise Refused("damaged", "the raw bytes did not arrive as sent; send the request again")
+        problem = messages.problem(row, request, size)
+        if problem:
+            raise Refused("malformed", problem)
+        if not self._greeted and name != "hello":
+            raise Refused("hello_first", "begin the connection with hello")
+        if row[messages.WRITES]:
+            self._refuse_writes()
+        return getattr(self, "_do_" + name)(request, size)
+
+    def _refuse_writes(self):
+        if self._device.is_busy:
+            raise Refused("busy", "a call is being limited or ended; try again when the ring is back to its dot")
+        if self._device.is_read_only:
+            raise Refused("read_only", "this device is in develop mode or rescue: settings are read and not written")
+
+    def _do_hello(self, request, size):
+        if request["protocol"] != version.PROTOCOL:
+            raise Refused(
+                "mismatch",
+                f"the device speaks protocol {version.PROTOCOL}, the host {request['protocol']}; "
+                + ("update the host" if request["protocol"] < version.PROTOCOL else "update the device"),
+            )
+        self._greeted = True
+        self._staged = {}
+        answer = {
+            "product": "endcall",
+            "protocol": version.PROTOCOL,
+            "firmware": version.FIRMWARE,
+            "settings": version.SETTINGS,
+            "name": self._device.call.rules["device.name"],
+        }
+        answer.update(self._device.identity())
+        return answer, None
+
+    def _do_status(self, request, size):
+        answer = self._device.status()
+        answer["bad_frames"] = self.bad_frames
+        return answer, None
+
+    def _do_check(self, request, size):
+        fault = self._device.self_check()
+        name, said = call.FAULTS.get(fault, ("", "the device is ready"))
+        return {"fault": fault, "name": name, "say": said}, None
+
+    def _do_time(self, request, size):
+        self._device.set_time(request["epoch_s"])
+        return {}, None
+
+    def _do_get(self, request, size):
+        return {}, json.dumps(self._device.call.rules).encode()
+
+    def _do_stage(self, request, size):
+        self._staged.update(request["values"])
+        if len(self._staged) > 2 * len(table.SETTINGS):
+            self._staged = {}
+            raise Refused("invalid", "more settings were staged than there are; nothing is staged now")
+        return {"staged": len(self._staged)}, None
+
+    def _do_commit(self, request, size):
+        current = self._device.call.rules
+        values, problems = table.check_changes(current, self._staged)
+        if values:
+            problems = self._device.missing_prompts(values)
+        if problems:
+            self._staged = {}
+            raise Refused(
+                "invalid", f"{len(problems)} settings are refused; nothing was changed", json.dumps(problems).encode()
+            )
+        changed = [key for key in values if values[key] != current[key]]
+        if changed:
+            self._device.change_settings(values)
+        self._staged = {}
+        return {"changed": len(changed), "sequence": self._device.store.sequence}, None
+
+    def _do_discard(self, request, size):
+        self._staged = {}
+        self._device.prompts.upload = None
+        return {}, None
+
+    def _do_log(self, request, size):
+        log = self._device.log
+        count, more = log.read(request["after"], self._page)
+        return {"count": count, "more": more, "lost": log.lost}, bytes(self._page[: count * INCIDENT_BYTES])
+
+    def _do_prompts(self, request, size):
+        prompts = self._device.prompts
+        return {}, json.dumps([_describe(prompts, name) for name in prompts.names()]).encode()
+
+    def _do_prompt_begin(self, request, size):
+        problem = table.check("prompt.closing", request["name"])
+        if problem:
+            raise Refused("invalid", f"{request['name'][:40]} {problem[2]}")
+        self._device.prompts.begin(request["name"], request["bytes"], request["sum"])
+        return {"chunk": wire.PAYLOAD_MAX}, None
+
+    def _do_prompt_data(self, request, size):
+        return {"at": self._device.prompts.receive(request["at"], memoryview(self._reader.payload)[:size])}, None
+
+    def _do_prompt_end(self, request, size):
+        self._verification = self._device.prompts.finish()
+
+    def _verify(self, now_ms):
+        is_good = self._verification.turn()
+        if is_good is None:
+            return
+        self._verification = None
+        prompts = self._device.prompts
+        upload = prompts.upload
+        try:
+            self._refuse_writes()  # a call may have begun meanwhile
+            if not is_good:
+                raise Refused("damaged", "the prompt did not read back as sent; the old one stays; send it again")
+            self._device.change_prompts(prompts.table_with_upload())
+        except Refused as refused:
+            self._say_error(self._pending_id, refused.code, str(refused), None, now_ms)
+        except StoreError as refused:
+            self._say_error(self._pending_id, "storage", str(refused), None, now_ms)
+        else:
+            prompts.note_damage(upload.name, False)
+            self._say(self._pending_id, {"bytes": upload.size, "sum": upload.checksum}, None, now_ms)
+        prompts.upload = None
+
+    def _do_prompt_remove(self, request, size):
+        name = request["name"]
+        prompts = self._device.prompts
+        rules = self._device.call.rules
+        if name not in prompts.table:
+            raise Refused("invalid", f"there is no prompt {name[:40]}")
+        if name in (rules["prompt.closing"], rules["prompt.warning"]):
+            raise Refused("invalid", f"{name} is in use; change prompt.closing or prompt.warning first")
+        self._device.change_prompts({kept: prompts.table[kept] for kept in prompts.table if kept != name})
+        return {}, None
+
+
+def _describe(prompts, name):
+    about = {"name": name, "bytes": None, "crc": None, "ms": None, "rate_hz": None, "problem": None}
+    if name in prompts.table:
+        _, about["bytes"], about["crc"] = prompts.table[name]
+    try:
+        wav = prompts.inspect(name)
+    except KeyError:
+        about["problem"] = "it is missing"
+    except ValueError as error:
+        about["problem"] = str(error)
+    else:
+        about["ms"], about["rate_hz"] = wav.duration_ms, wav.rate_hz
+        about["bytes"] = about["bytes"] or wav.file_bytes
+    return about
