@@ -21,6 +21,7 @@ from rp2040py.external.ws2812 import LATCH_NANOS, Ws2812
 from rp2040py.gpio_pin import GPIOPinState
 from rp2040py.peripherals.vreg_and_chip_reset import HAD_POR
 
+from .chip import corrected_rp2040
 from .usb_host import SerialPort, UsbHost
 
 FLASH_SIZE = 2 * 1024 * 1024  # bytes; the Pico's W25Q16
@@ -158,7 +159,7 @@ class Pico:
 
     def __init__(self, flash: bytes | bytearray, *, quick: bool = True) -> None:
         self._quick = quick
-        self._device = BaseDevice(board=BoardSpec(image=os.devnull))
+        self._device = BaseDevice(board=BoardSpec(mcu=corrected_rp2040, image=os.devnull))
         self._mcu = self._device.mcu
         self._clock = self._mcu.clock
         self._sim = self._device.simulator
