@@ -53,9 +53,7 @@ class ImageError(ValueError):
 # ---------------------------------------------------------------- writing
 
 
-def build_drive(
-    files: Mapping[str, bytes], label: str = "CIRCUITPY", volume_id: int = DEFAULT_VOLUME_ID
-) -> bytes:
+def build_drive(files: Mapping[str, bytes], label: str = "CIRCUITPY", volume_id: int = DEFAULT_VOLUME_ID) -> bytes:
     """A drive image (1 MiB) that holds `files`: path (`lib/endcall_core/call.py`) to content.
 
     The directories are made as the paths need them. Every file is contiguous, in path order, and the same
@@ -140,9 +138,7 @@ def _tree(files: Mapping[str, bytes]) -> _Tree:
             _check_name(part, path)
             inner = directory.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise ImageError(
-                    f"{path!r}: {part!r} is a file and cannot be a directory too. Rename one of them."
-                )
+                raise ImageError(f"{path!r}: {part!r} is a file and cannot be a directory too. Rename one of them.")
             directory = inner
         _check_name(name, path)
         if name in directory:
@@ -240,9 +236,7 @@ def _entry(short: bytes, attributes: int, cluster: int, size: int) -> bytes:
 def _label_field(label: str) -> bytes:
     allowed = _SHORT_NAME_CHARS | {" "}
     if not 1 <= len(label) <= 11 or not allowed.issuperset(label) or label != label.strip():
-        raise ImageError(
-            f"{label!r} cannot be the drive's label: it takes 1 to 11 capital letters, digits and - or _."
-        )
+        raise ImageError(f"{label!r} cannot be the drive's label: it takes 1 to 11 capital letters, digits and - or _.")
     return label.encode().ljust(11)
 
 
@@ -371,9 +365,7 @@ class _Volume:
         if not 0 < self.clusters <= _FAT16_MAX_CLUSTERS:
             raise ImageError("This is no FAT12 or FAT16 image: the number of its clusters does not fit.")
         if total * sector > len(image):
-            raise ImageError(
-                f"The image is cut short: it has {len(image)} bytes of {total * sector}. Copy it again."
-            )
+            raise ImageError(f"The image is cut short: it has {len(image)} bytes of {total * sector}. Copy it again.")
         self.wide = self.clusters > _FAT12_MAX_CLUSTERS
         needed = (self.clusters + 2) * (4 if self.wide else 3) // 2
         if needed > fat_sectors * sector:
