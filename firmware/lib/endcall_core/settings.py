@@ -204,8 +204,8 @@ def check_together(values):
             (
                 "release.flash_ms",
                 flash_ms,
-                f"is in the dead zone of preset {row[0]}: longer than a flash ({longest} ms), shorter than a disconnect "
-                f"({shortest} ms); take {longest} ms or less, or release.mode hangup",
+                f"is in the dead zone of preset {row[0]}: longer than a flash ({longest} ms), shorter than a "
+                f"disconnect ({shortest} ms); take {longest} ms or less, or release.mode hangup",
             )
         )
     if values["release.mode"] == "hangup" and values["release.hold_s"] * 1000 < shortest:

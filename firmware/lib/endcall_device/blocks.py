@@ -11,11 +11,15 @@ SECTOR_BYTES = 512
 
 
 class BlockFile:
-    """The preallocated file at `path`, of `size` bytes. Nothing is opened before it is first used."""
+    """The preallocated file at `path`, of `size` bytes. Nothing is opened before it is first used.
 
-    def __init__(self, path, size):
+    `sync` is called when everything written must have reached the flash.
+    """
+
+    def __init__(self, path, size, sync=os.sync):
         self.path = path
         self.size = size
+        self.sync = sync
         self._file = None
 
     @property
@@ -28,7 +32,7 @@ class BlockFile:
 
     def _open(self):
         if self._file is None:
-            self._file = open(self.path, "r+b")  # noqa: SIM115 - kept open on purpose, see above
+            self._file = open(self.path, "r+b", 0)  # noqa: SIM115 - kept open on purpose, see above
         return self._file
 
     def read_into(self, at, out):
@@ -50,7 +54,3 @@ class BlockFile:
         file.write(data)
         if padding:
             file.write(b"\xff" * padding)
-
-    def sync(self):
-        """Return when everything written lies in the flash."""
-        os.sync()

@@ -20,7 +20,7 @@ READS_PER_TURN = 4
 LOG_PAGE = 16
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered with an error. `code` is one of `messages.ERRORS`."""
 
     def __init__(self, code, said, payload=None):
@@ -115,7 +115,7 @@ class Service:
             return  # nobody could tell what an answer belongs to
         try:
             result = self._dispatch(request, size)
-        except Refused as refused:
+        except RefusedError as refused:
             self._say_error(number, refused.code, str(refused), refused.payload, now_ms)
         except PromptError as refused:
             self._say_error(number, refused.code, str(refused), None, now_ms)
@@ -143,27 +143,29 @@ class Service:
         name = request.get("do")
         row = messages.find(name)
         if row is None:
-            raise Refused("unknown", f"there is no request {str(name)[:40]}; this firmware is {version.FIRMWARE}")
+            raise RefusedError("unknown", f"there is no request {str(name)[:40]}; this firmware is {version.FIRMWARE}")
         if size < 0:
-            raise Refused("damaged", "the raw bytes did not arrive as sent; send the request again")
+            raise RefusedError("damaged", "the raw bytes did not arrive as sent; send the request again")
         problem = messages.problem(row, request, size)
         if problem:
-            raise Refused("malformed", problem)
+            raise RefusedError("malformed", problem)
         if not self._greeted and name != "hello":
-            raise Refused("hello_first", "begin the connection with hello")
+            raise RefusedError("hello_first", "begin the connection with hello")
         if row[messages.WRITES]:
             self._refuse_writes()
         return getattr(self, "_do_" + name)(request, size)
 
     def _refuse_writes(self):
         if self._device.is_busy:
-            raise Refused("busy", "a call is being limited or ended; try again when the ring is back to its dot")
+            raise RefusedError("busy", "a call is being limited or ended; try again when the ring is back to its dot")
         if self._device.is_read_only:
-            raise Refused("read_only", "this device is in develop mode or rescue: settings are read and not written")
+            raise RefusedError(
+                "read_only", "this device is in develop mode or rescue: settings are read and not written"
+            )
 
     def _do_hello(self, request, size):
         if request["protocol"] != version.PROTOCOL:
-            raise Refused(
+            raise RefusedError(
                 "mismatch",
                 f"the device speaks protocol {version.PROTOCOL}, the host {request['protocol']}; "
                 + ("update the host" if request["protocol"] < version.PROTOCOL else "update the device"),
@@ -201,7 +203,7 @@ class Service:
         self._staged.update(request["values"])
         if len(self._staged) > 2 * len(table.SETTINGS):
             self._staged = {}
-            raise Refused("invalid", "more settings were staged than there are; nothing is staged now")
+            raise RefusedError("invalid", "more settings were staged than there are; nothing is staged now")
         return {"staged": len(self._staged)}, None
 
     def _do_commit(self, request, size):
@@ -211,7 +213,7 @@ class Service:
             problems = self._device.missing_prompts(values)
         if problems:
             self._staged = {}
-            raise Refused(
+            raise RefusedError(
                 "invalid", f"{len(problems)} settings are refused; nothing was changed", json.dumps(problems).encode()
             )
         changed = [key for key in values if values[key] != current[key]]
@@ -237,7 +239,7 @@ class Service:
     def _do_prompt_begin(self, request, size):
         problem = table.check("prompt.closing", request["name"])
         if problem:
-            raise Refused("invalid", f"{request['name'][:40]} {problem[2]}")
+            raise RefusedError("invalid", f"{request['name'][:40]} {problem[2]}")
         self._device.prompts.begin(request["name"], request["bytes"], request["sum"])
         return {"chunk": wire.PAYLOAD_MAX}, None
 
@@ -257,9 +259,9 @@ class Service:
         try:
             self._refuse_writes()  # a call may have begun meanwhile
             if not is_good:
-                raise Refused("damaged", "the prompt did not read back as sent; the old one stays; send it again")
+                raise RefusedError("damaged", "the prompt did not read back as sent; the old one stays; send it again")
             self._device.change_prompts(prompts.table_with_upload())
-        except Refused as refused:
+        except RefusedError as refused:
             self._say_error(self._pending_id, refused.code, str(refused), None, now_ms)
         except StoreError as refused:
             self._say_error(self._pending_id, "storage", str(refused), None, now_ms)
@@ -273,9 +275,9 @@ class Service:
         prompts = self._device.prompts
         rules = self._device.call.rules
         if name not in prompts.table:
-            raise Refused("invalid", f"there is no prompt {name[:40]}")
+            raise RefusedError("invalid", f"there is no prompt {name[:40]}")
         if name in (rules["prompt.closing"], rules["prompt.warning"]):
-            raise Refused("invalid", f"{name} is in use; change prompt.closing or prompt.warning first")
+            raise RefusedError("invalid", f"{name} is in use; change prompt.closing or prompt.warning first")
         self._device.change_prompts({kept: prompts.table[kept] for kept in prompts.table if kept != name})
         return {}, None
 

@@ -1,0 +1,154 @@
+"""The simulated desk as a whole: a drive in a folder, the app of the firmware, a phone, and hands to press with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from endcall_core import layout
+from endcall_device.app import App, Parts
+from endcall_device.blocks import BlockFile
+from endcall_device.prompts import Prompts
+from endcall_device.store import IncidentLog, SettingsStore
+
+from endcall.contents import mutable_files
+
+from . import parts
+
+
+def lay_out(folder: Path, values: dict | None = None, prompts: dict[str, bytes] | None = None) -> None:
+    """Make `folder` a drive as it leaves the image: preallocated files, and an NVM that is all 0xFF."""
+    for name, data in mutable_files(values, prompts).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "nvm.bin").write_bytes(b"\xff" * 4096)
+
+
+class Desk:
+    """A desk with a phone in a call and an endcall button, on `clock`.
+
+    `folder` holds the device's drive; it is laid out when it is empty. `shown` and `heard` are told every picture
+    of the ring and every piece of sound.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: parts.Clock | None = None,
+        port: object | None = None,
+        shown: Callable[[bytes], None] = lambda picture: None,
+        heard: Callable[[bytes, int], None] = lambda samples, rate_hz: None,
+        values: dict | None = None,
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or parts.Clock()
+        self.phone = parts.Phone()
+        self.port = port or parts.Port()
+        self.frames: list[tuple[int, bytes]] = []
+        self.sound: list[tuple[int, bytes, int]] = []
+        self._shown = shown
+        self._heard = heard
+        self.feeds = 0
+        self.line = parts.Line(self.clock, self.phone)
+        if not (folder / "nvm.bin").exists():
+            lay_out(folder, values)
+        self._power_up()
+
+    def _power_up(self) -> None:
+        nvm_path = self.folder / "nvm.bin"
+        self.nvm = parts.Nvm(bytearray(nvm_path.read_bytes()), nvm_path.write_bytes)
+        store = SettingsStore([self._file(path, layout.BLOCK_BYTES) for path in layout.STORE_PATHS])
+        store.load()
+        log = IncidentLog(self.nvm, self._file(layout.JOURNAL_PATH, layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES))
+        log.load()
+        slots = [self._file(path, layout.SLOT_BYTES) for path in layout.SLOT_PATHS]
+        self.button = parts.Button(self.clock)
+        self.ring = parts.Ring(store.values["ring.pixels"], self._keep_picture)
+        self.speaker = parts.Speaker(self.clock, self._keep_sound)
+        breaks = self.line.breaks
+        self.line = parts.Line(self.clock, self.phone)
+        self.line.breaks = breaks
+        self.app = App(
+            Parts(
+                clock=self.clock,
+                button=self.button,
+                ring=self.ring,
+                speaker=self.speaker,
+                line=self.line,
+                port=self.port,
+                store=store,
+                log=log,
+                prompts=Prompts(slots, store.prompts),
+                feed=self._feed,
+                identity={"runtime": "simulated desk", "serial": "DE5C0001", "access": store.values["usb.access"]},
+                free_bytes=lambda: 0,
+            )
+        )
+
+    def _file(self, path: str, size: int) -> BlockFile:
+        return BlockFile(str(self.folder / path.lstrip("/")), size, sync=lambda: None)
+
+    def _feed(self) -> None:
+        self.feeds += 1
+
+    def _keep_picture(self, picture: bytes) -> None:
+        self.frames.append((self.clock.total_ms, picture))
+        self._shown(picture)
+
+    def _keep_sound(self, samples: bytes, rate_hz: int) -> None:
+        self.sound.append((self.clock.total_ms, samples, rate_hz))
+        self._heard(samples, rate_hz)
+
+    # --- time and hands -------------------------------------------------------------------------------------
+
+    def run(self, ms: int = 0, s: float = 0) -> None:
+        """Let time pass, one turn of the loop per millisecond."""
+        for _ in range(ms + round(s * 1000)):
+            self.clock.advance(1)
+            self.app.turn()
+
+    def press(self, ms: int = 200) -> None:
+        """Press the button for `ms`, then let go."""
+        self.button.press()
+        self.run(ms)
+        self.button.release()
+        self.run(1)
+
+    def run_until(self, state: str, within_s: float = 60) -> None:
+        """Run until the call is in `state`. Raises TimeoutError with what it is in instead."""
+        for _ in range(round(within_s * 1000)):
+            if self.state == state:
+                return
+            self.run(1)
+        raise TimeoutError(f"the call is {self.state}, not {state}, after {within_s} s")
+
+    def power_cycle(self) -> None:
+        """Pull the plug and put it back: RAM is gone, the drive and the NVM stay, the line closes."""
+        self._power_up()
+
+    # --- what can be seen -----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        return self.app.call.state
+
+    @property
+    def pixels(self) -> list[tuple[int, int, int]]:
+        """The picture on the ring."""
+        picture = self.frames[-1][1]
+        return [(picture[at], picture[at + 1], picture[at + 2]) for at in range(0, len(picture), 3)]
+
+    @property
+    def heard(self) -> bytes:
+        """All sound so far, as 16-bit mono samples."""
+        return b"".join(samples for _, samples, _ in self.sound)
+
+    def incidents(self) -> list[dict]:
+        """Every stored incident record, oldest first."""
+        from endcall_core.records import INCIDENT_BYTES, decode_incident
+
+        page = bytearray(600 * INCIDENT_BYTES)
+        count, _ = self.app.log.read(0, page)
+        found = [decode_incident(page[at * INCIDENT_BYTES : (at + 1) * INCIDENT_BYTES]) for at in range(count)]
+        return [record for record in found if record]
