@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from endcall_core import layout, records, settings, wav
+from endcall_core import layout, settings, stored, wav
 from endcall_core.wire import crc
 
 #: Files of `firmware/` that every drive carries.
@@ -75,7 +75,7 @@ def mutable_files(values: dict | None = None, prompts: dict[str, bytes] | None =
     for key in ("prompt.closing", "prompt.warning"):
         if values[key] and values[key] not in table:
             raise ContentsError(f"{key} names {values[key]}, which is not among the prompts {', '.join(sorted(table))}")
-    record = records.encode_store(1, values, table)
-    files[layout.STORE_PATHS[0]] = record.ljust(records.STORE_BYTES, b"\xff")
-    files[layout.STORE_PATHS[1]] = b"\xff" * records.STORE_BYTES
+    record = stored.encode_store(1, values, table)
+    files[layout.STORE_PATHS[0]] = record.ljust(stored.STORE_BYTES, b"\xff")
+    files[layout.STORE_PATHS[1]] = b"\xff" * stored.STORE_BYTES
     return {path.lstrip("/"): data for path, data in files.items()}

@@ -159,9 +159,7 @@ class Service:
         if self._device.is_busy:
             raise RefusedError("busy", "a call is being limited or ended; try again when the ring is back to its dot")
         if self._device.is_read_only:
-            raise RefusedError(
-                "read_only", "this device is in develop mode or rescue: settings are read and not written"
-            )
+            raise RefusedError("read_only", "this device is in develop mode or rescue: settings can only be read")
 
     def _do_hello(self, request, size):
         if request["protocol"] != version.PROTOCOL:

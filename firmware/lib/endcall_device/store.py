@@ -6,7 +6,7 @@ nearly full, the whole NVM goes into the next block of the journal file, is read
 erased; in between the same records exist twice, and their sequence numbers tell.
 """
 
-from endcall_core import records, settings
+from endcall_core import records, settings, stored
 from endcall_core.layout import BLOCK_BYTES
 from endcall_core.records import INCIDENT_BYTES, MARK, MARK_AT
 
@@ -43,7 +43,7 @@ class SettingsStore:
         if not self.is_writable:
             return
         found = [self._read(file) for file in self._files]
-        best = records.newest(found[0], found[1])
+        best = stored.newest(found[0], found[1])
         if best is None:
             self.repairs = [("settings", None, "no stored settings were readable; all are at their defaults")]
             return
@@ -61,13 +61,13 @@ class SettingsStore:
             file.read_into(0, data)
         except OSError:
             return None
-        return records.decode_store(data)
+        return stored.decode_store(data)
 
     def save(self, values, prompts):
         """Store a full set of settings and the prompt table in one step. Raises StoreError."""
         if not self.is_writable:
             raise StoreError("this drive has no room for settings; write it with `endcall image`")
-        data = records.encode_store(self.sequence + 1, values, prompts)
+        data = stored.encode_store(self.sequence + 1, values, prompts)
         target = 1 if self._in_force == 0 else 0
         file = self._files[target]
         try:

@@ -1,0 +1,70 @@
+"""The settings record as bytes: every setting and the prompt table, behind a sequence number and a CRC-32.
+
+Text lines, each with a CRC of its own, behind a head line with the CRC of all: a record that was half written is
+recognised and the one before it holds; a record with one bad byte costs one value. `boot.py` reads it too, so
+this module imports next to nothing.
+"""
+
+from . import wire
+
+STORE_BYTES = 4096  # one erase block
+
+
+class Stored:
+    """A settings record that was read. `damaged` counts lines whose CRC was wrong; 0 = the record is whole."""
+
+    def __init__(self, sequence, values, prompts, damaged):
+        self.sequence = sequence
+        self.values = values
+        self.prompts = prompts
+        self.damaged = damaged
+
+
+def encode_store(sequence, values, prompts):
+    """The record as bytes. `values`: setting by key; `prompts`: [slot, bytes, crc] by file name.
+
+    Raises ValueError when it would be larger than an erase block.
+    """
+    body = b"".join([wire.line([key, values[key]]) for key in sorted(values)])
+    body += b"".join([wire.line({"prompt": name, "in": prompts[name]}) for name in sorted(prompts)])
+    data = wire.line({"store": 1, "seq": sequence, "bytes": len(body), "crc": wire.crc(body)}) + body
+    if len(data) > STORE_BYTES:
+        raise ValueError(f"the settings take {len(data)} bytes, {STORE_BYTES} is the most")
+    return data
+
+
+def decode_store(data):
+    """The `Stored` in `data`, or None where there is none.
+
+    A record that fails its own CRC is read line by line, so that one damaged value costs one value.
+    """
+    data = bytes(data)
+    at = data.find(b"\n") + 1
+    head = wire.read_line(data[:at]) if at else None
+    if not isinstance(head, dict) or head.get("store") != 1:
+        return None
+    body = data[at : at + head["bytes"]]
+    is_whole = wire.crc(body) == head["crc"]
+    values, prompts, damaged = {}, {}, 0
+    for text in body.split(b"\n"):
+        if not text:
+            continue
+        entry = wire.read_line(text)
+        if isinstance(entry, list) and len(entry) == 2:
+            values[entry[0]] = entry[1]
+        elif isinstance(entry, dict) and "prompt" in entry:
+            prompts[entry["prompt"]] = entry["in"]
+        else:
+            damaged += 1
+    return Stored(head["seq"], values, prompts, 0 if is_whole else max(1, damaged))
+
+
+def newest(first, second):
+    """Which of two `Stored` (or None) is in force: the newest whole one, else the newest."""
+    found = [stored for stored in (first, second) if stored]
+    whole = [stored for stored in found if not stored.damaged]
+    best = None
+    for stored in whole or found:
+        if best is None or stored.sequence > best.sequence:
+            best = stored
+    return best
