@@ -259,7 +259,7 @@ def _boot_sector(label: str, volume_id: int) -> bytes:
         1,  # sectors per table
         63,  # sectors per track and heads: a geometry nobody uses, the one that formatters write
         255,
-        0,  # hidden sectors
+        1,  # sectors before the drive: the partition table that CircuitPython shows to a computer
         0,  # total sectors where they need 32 bits
         0x80,
         0,

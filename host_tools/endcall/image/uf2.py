@@ -31,6 +31,7 @@ _VERSION_LINE = re.compile(
     rb"Adafruit CircuitPython ((\d{1,3})\.(\d{1,3})\.(\d{1,3})[^ \0\n]*) on [0-9-]{8,10}; ([ -~]{1,80})\0"
 )
 _FAMILIES = {  # those whose boards run CircuitPython; from uf2families.json of the UF2 specification
+    FAMILY_RP2040: "RP2040",
     0xE48BFF57: "RP2350 (Pico 2)",
     0xE48BFF59: "RP2350 (Pico 2)",
     0xE48BFF5A: "RP2350 (Pico 2), RISC-V",
@@ -77,7 +78,6 @@ class Runtime:
     version: str  # "10.2.1"
     version_line: str  # as it stands in boot_out.txt
     board_id: str
-    end: int  # where it ends, as an offset in the flash
 
 
 def parse_uf2(data: bytes) -> Uf2:
@@ -137,14 +137,13 @@ def read_runtime(data: bytes) -> Runtime:
             f"CircuitPython {version} is too old. Before {needed} a device cannot read what it has received once "
             f"the computer has closed the port. {_DOWNLOAD}"
         )
-    last = uf2.segments[-1]
-    end = last.address + len(last.data) - FLASH_ADDRESS
+    end = _end(uf2.segments[-1]) - FLASH_ADDRESS
     if end > NVM_OFFSET:
         raise ImageError(
             f"The UF2 file writes up to {end:#x}, where settings and drive are ({NVM_OFFSET:#x} and up). It may "
             f"have a drive in it already. {_DOWNLOAD}"
         )
-    return Runtime(version, found[0][:-1].decode(), _BOARD_ID.decode(), end)
+    return Runtime(version, found[0][:-1].decode(), _BOARD_ID.decode())
 
 
 def combine(runtime_uf2: bytes, drive: bytes, nvm: bytes | None = None) -> bytes:
