@@ -1,4 +1,6 @@
-"""Two corrections of rp2040py 0.3.6, made on the objects it is assembled from.
+"""The emulated chip: rp2040py 0.3.6 with two corrections, and the loop that runs it.
+
+The corrections are made on the objects that rp2040py is assembled from.
 
 **A sleeping CPU starves the PIO.** While the CPU waits in WFI, rp2040py jumps to the next alarm (often 1 ms)
 and then gives each state machine at most one instruction, writing off the rest (`RPPIO._run_due`, counted in
@@ -15,13 +17,21 @@ waits for that flag, so with the fault it returns at once where on the chip it w
 from math import ceil
 from typing import Any
 
-from rp2040py.clock.simulation_clock import SimulationClock
-from rp2040py.peripherals.pio_registers import FDEBUG, WaitType
-from rp2040py.rp2040 import RP2040
+from .native import use_local_build
+
+BUILD = use_local_build()  # before the first import of rp2040py
+
+from rp2040py.clock.simulation_clock import SimulationClock  # noqa: E402
+from rp2040py.execute_batch import execute_batch  # noqa: E402
+from rp2040py.peripherals.pio_registers import FDEBUG, WaitType  # noqa: E402
+from rp2040py.rp2040 import RP2040  # noqa: E402
 
 CYCLE_NS = 8  # 125 MHz
 TXSTALL = 1 << 24  # FDEBUG: of state machine 0; the others follow
 PIO_BUS = (0x50200, 0x50300)  # keys of rp2040py's bus table
+
+
+NOTHING_DUE = 1 << 60  # RPPIO.next_due_fp is above this when no machine has anything to do
 
 
 class PacedClock(SimulationClock):
@@ -29,14 +39,15 @@ class PacedClock(SimulationClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pios: list[Any] = []
+        self.engine: Engine | None = None
 
     @property
     def nanos_to_next_alarm(self) -> float:
         """Nanoseconds that an idle CPU may skip: at least a cycle, so that time and PIO stay in step."""
         cycles = float("inf")
-        for pio in self.pios:
-            if not pio.stopped:
+        if self.engine:
+            self.engine.batch_has_begun()
+            for pio in self.engine.running:
                 cycles = min(cycles, (pio.next_due_fp - pio.cycle_fp) / 256)
         if self.has_scheduled_alarm:
             cycles = min(cycles, SimulationClock.nanos_to_next_alarm.__get__(self) / CYCLE_NS)
@@ -51,8 +62,9 @@ class PioOnBus:
     A stall ends only with a write to the block, so looking at every write and every read of FDEBUG misses none.
     """
 
-    def __init__(self, pio: Any) -> None:
+    def __init__(self, pio: Any, engine: "Engine") -> None:
         self._pio = pio
+        self._engine = engine
         self._stalled = 0
 
     def _look(self) -> None:
@@ -73,18 +85,62 @@ class PioOnBus:
         if offset == FDEBUG:
             self._stalled &= ~value
         self._pio.write_uint32_atomic(offset, value, atomic_type)
+        if not self._pio.stopped and self._pio not in self._engine.running:
+            self._engine.running.append(self._pio)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pio, name)
 
 
+class Engine:
+    """Runs the chip, handing its loop only the PIO blocks that have something to do.
+
+    rp2040py's loop asks every block of `chip.pio` after every instruction, which takes half the time. It
+    reads that list once, when a batch begins, and the clock directly after; so the list is exchanged for
+    `running` for just that moment. A block leaves `running` when all its machines wait for data (only a
+    write can wake those) and comes back with the next write to it.
+    """
+
+    __slots__ = ("all_pios", "clock", "rp2040", "running", "stopped")
+
+    def __init__(self, chip: RP2040, clock: PacedClock) -> None:
+        self.rp2040 = chip
+        self.clock = clock
+        self.stopped = False
+        self.all_pios = chip.pio
+        self.running: list[Any] = []
+
+    def batch(self) -> None:
+        """Run for some milliseconds of real time, or until `stopped` is set. An alarm has to be scheduled."""
+        for pio in list(self.running):
+            if pio.stopped or (pio.next_due_fp > NOTHING_DUE and all(map(_only_a_write_wakes, pio.machines))):
+                self.running.remove(pio)
+        self.rp2040.pio = self.running
+        try:
+            execute_batch(self, 1)
+        finally:
+            self.rp2040.pio = self.all_pios
+
+    def batch_has_begun(self) -> None:
+        """Give back the whole list, which the pins and the resets use."""
+        self.rp2040.pio = self.all_pios
+
+    def stop(self) -> None:
+        """End the batch after the present instruction."""
+        self.stopped = True
+
+
+def _only_a_write_wakes(machine: Any) -> bool:
+    return not machine.enabled or (machine.waiting and machine.wait_type in (WaitType.TX_FIFO, WaitType.OUT))
+
+
 def corrected_rp2040(_: Any = None) -> RP2040:
-    """Return rp2040py's chip with both corrections."""
+    """Return rp2040py's chip with both corrections; its `clock.engine` runs it."""
     clock = PacedClock()
     chip = RP2040(clock)
-    clock.pios = chip.pio
+    clock.engine = Engine(chip, clock)
     for key, pio in zip(PIO_BUS, chip.pio, strict=True):
         if chip.peripherals[key] is not pio:
             raise RuntimeError("rp2040py has moved the PIO on its bus; chip.py was written for version 0.3.6")
-        chip.peripherals[key] = PioOnBus(pio)
+        chip.peripherals[key] = PioOnBus(pio, clock.engine)
     return chip

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rp2040py.boards import BoardSpec
-from rp2040py.device.base_device import BaseDevice, ResetCause
-from rp2040py.external.ws2812 import LATCH_NANOS, Ws2812
-from rp2040py.gpio_pin import GPIOPinState
-from rp2040py.peripherals.vreg_and_chip_reset import HAD_POR
-
-from .chip import corrected_rp2040
+from .chip import corrected_rp2040  # first: it chooses the build of rp2040py
 from .usb_host import SerialPort, UsbHost
+
+from rp2040py.boards import BoardSpec  # isort: skip
+from rp2040py.device.base_device import BaseDevice, ResetCause  # isort: skip
+from rp2040py.external.ws2812 import LATCH_NANOS, Ws2812  # isort: skip
+from rp2040py.gpio_pin import GPIOPinState  # isort: skip
+from rp2040py.peripherals.vreg_and_chip_reset import HAD_POR  # isort: skip
 
 FLASH_SIZE = 2 * 1024 * 1024  # bytes; the Pico's W25Q16
 DRIVE_OFFSET = 0x100000  # where CircuitPython 10 keeps its drive on a Pico
@@ -162,7 +162,7 @@ class Pico:
         self._device = BaseDevice(board=BoardSpec(mcu=corrected_rp2040, image=os.devnull))
         self._mcu = self._device.mcu
         self._clock = self._mcu.clock
-        self._sim = self._device.simulator
+        self._engine = self._clock.engine
         if len(flash) > FLASH_SIZE:
             raise ValueError(f"{len(flash)} bytes do not fit a Pico's {FLASH_SIZE}")
         self._mcu.flash[: len(flash)] = flash
@@ -211,21 +211,19 @@ class Pico:
 
     def run(self, ms: float) -> None:
         """Let `ms` of emulated time pass."""
-        simulator = self._sim
-        simulator.stopped = False
-        alarm = self._clock.create_alarm(simulator.stop)
+        engine = self._engine
+        engine.stopped = False
+        alarm = self._clock.create_alarm(engine.stop)
         alarm.schedule(ms * 1e6)
         try:
-            while not simulator.stopped:
-                simulator._execute_batch()
+            while not engine.stopped:
+                engine.batch()
         finally:
             alarm.cancel()
         if self._pty:
             self._pty.pump()
 
-    def run_until(
-        self, seen: Callable[[], Any], within_ms: float = 3000, what: str = "what the test waits for"
-    ) -> Any:
+    def run_until(self, seen: Callable[[], Any], within_ms: float = 3000, what: str = "what the test waits for") -> Any:
         """Let time pass until `seen()` is true and return it; looks every millisecond.
 
         Raises `NotSeen` with the state of the desk when `within_ms` have passed.

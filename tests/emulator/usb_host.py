@@ -181,9 +181,7 @@ class UsbHost:
 
     # Control requests, one at a time
 
-    def request(
-        self, setup: bytes, data: bytes = b"", done: Callable[[bytes | None], None] | None = None
-    ) -> None:
+    def request(self, setup: bytes, data: bytes = b"", done: Callable[[bytes | None], None] | None = None) -> None:
         """Queue a control request; `done` gets the answer, or None if the Pico refused it."""
         self._requests.append(_Request(setup, data, done))
         if self._current is None:
