@@ -1,0 +1,42 @@
+"""What survives a reset but not a power cut: why the last one happened, and how many there were.
+
+Kept in `alarm.sleep_memory` (256 bytes of RAM): magic, resets in a row, length of the text, text.
+"""
+
+import alarm
+
+MAGIC = 0xEC
+MANY = 3  # this many in a row, each within TRUST_S of the one before, and the device only says so
+TRUST_S = 600
+_TEXT_MAX = 200
+
+
+def count():
+    """Crashes in a row."""
+    memory = alarm.sleep_memory
+    return memory[1] if memory[0] == MAGIC else 0
+
+
+def text():
+    """What the last crash said, or ""."""
+    memory = alarm.sleep_memory
+    if memory[0] != MAGIC:
+        return ""
+    return bytes(memory[3 : 3 + min(memory[2], _TEXT_MAX)]).decode()
+
+
+def note(said):
+    """Count a crash and keep what it said (ASCII; cut to 200 characters)."""
+    memory = alarm.sleep_memory
+    crashes = min(255, count() + 1)
+    data = bytes([ord(char) if 32 <= ord(char) < 127 else 63 for char in said[-_TEXT_MAX:]])
+    memory[0] = MAGIC
+    memory[1] = crashes
+    memory[2] = len(data)
+    memory[3 : 3 + len(data)] = data
+
+
+def forgive():
+    """Ten minutes went well: the next crash is the first again. The text is kept for `endcall info`."""
+    if alarm.sleep_memory[0] == MAGIC:
+        alarm.sleep_memory[1] = 0

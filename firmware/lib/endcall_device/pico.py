@@ -1,0 +1,70 @@
+"""The Pico's adapters, wired to the app."""
+
+import gc
+import os
+
+import microcontroller
+import supervisor
+
+from endcall_core import layout, ring
+
+from . import access, crash, pins
+from .app import App, Parts
+from .blocks import BlockFile
+from .button import Button
+from .line import Line
+from .pixel_ring import PixelRing
+from .port import Port
+from .prompts import Prompts
+from .speaker import Speaker
+from .store import IncidentLog, SettingsStore
+
+
+def _files(paths, size):
+    """The preallocated files, or none where this drive was not laid out for them."""
+    files = [BlockFile(path, size) for path in paths]
+    return files if all(file.exists for file in files) else []
+
+
+def build(decision):
+    """The app in service; `decision` is what boot.py left in `access`. The line relay comes first."""
+    clock = supervisor.ticks_ms
+    supervisor.runtime.autoreload = False
+    line = Line(clock)
+    store = SettingsStore(_files(layout.STORE_PATHS, layout.BLOCK_BYTES) or None)
+    store.load()
+    journal = _files((layout.JOURNAL_PATH,), layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES)
+    log = IncidentLog(microcontroller.nvm, journal[0] if journal else None)
+    log.load()
+    prompts = Prompts(_files(layout.SLOT_PATHS, layout.SLOT_BYTES), store.prompts)
+    speaker = Speaker(clock)
+    identity = {
+        "runtime": f"{os.uname().sysname} {'.'.join([str(part) for part in os.uname().release.split('.')])}",
+        "serial": "".join([f"{byte:02X}" for byte in microcontroller.cpu.uid]),
+        "access": access.NAMES[decision],
+        "crash": crash.text(),
+    }
+    parts = Parts(
+        clock=clock,
+        button=Button(pins.BUTTON),
+        ring=PixelRing(pins.RING, store.values["ring.pixels"]),
+        speaker=speaker,
+        line=line,
+        port=Port(),
+        store=store,
+        log=log,
+        prompts=prompts,
+        feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
+        identity=identity,
+        free_bytes=gc.mem_free,
+    )
+    gc.collect()
+    return App(
+        parts,
+        is_read_only=decision in (access.DEVELOP, access.RESCUE),
+        also=ring.SERVICE if decision == access.WINDOW else 0,
+    )
+
+
+def _no_watchdog():
+    pass
