@@ -5,17 +5,18 @@ the button, looks at the ring, listens to the line and talks to the USB ports, a
 """
 
 import os
-import pickle
 import struct
-import time
-import traceback
-from collections.abc import Callable, Iterator
+import tty
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .chip import corrected_rp2040  # first: it chooses the build of rp2040py
+from .flash import FlashChip, FlashOp, PowerLost
+from .fork import Job, run_all
+from .sound import I2sListener, Recording
 from .usb_host import SerialPort, UsbHost
 
 from rp2040py.boards import BoardSpec  # isort: skip
@@ -173,9 +174,13 @@ class Pico:
         self.frames: list[Frame] = []
         ring = Ws2812(PIN_RING, color_order="GRB", on_pixels=self._on_pixels)
         ring.attach(self._mcu)
+        self._listener = I2sListener(self._mcu.gpio, self._clock, PIN_BCLK, PIN_LRCLK, PIN_DATA)
+        self._flash = FlashChip(self._mcu.ssi, self._mcu.flash, self._clock, self._engine)
         self.usb = UsbHost(self._mcu)
+        self.usb.on_chip_reset = self._pins_after_reset
         self.line = Line(self)
         self._mcu.gpio[PIN_RELAY].add_listener(lambda *_: self.line._update())
+        self._mcu.on_break = self._crashed
         self._pty: _PtyBridge | None = None
         self._power_on()
 
@@ -212,6 +217,8 @@ class Pico:
     def run(self, ms: float) -> None:
         """Let `ms` of emulated time pass."""
         engine = self._engine
+        if self._flash.power_lost:
+            raise RuntimeError("the Pico has no power: call power_cycle() first")
         engine.stopped = False
         alarm = self._clock.create_alarm(engine.stop)
         alarm.schedule(ms * 1e6)
@@ -220,6 +227,8 @@ class Pico:
                 engine.batch()
         finally:
             alarm.cancel()
+        if self._flash.power_lost:
+            raise PowerLost(f"power lost after {len(self._flash.ops)} flash operations")
         if self._pty:
             self._pty.pump()
 
@@ -239,7 +248,7 @@ class Pico:
     def describe(self) -> str:
         """Return the state of the desk in a few lines, for failures."""
         console = self.console[-1500:] or "(nothing)"
-        ring = " ".join("%02x%02x%02x" % pixel for pixel in self.ring()) or "(no frame yet)"
+        ring = " ".join(bytes(pixel).hex() for pixel in self.ring()) or "(no frame yet)"
         breaks = ", ".join(f"{b.length_ms:.3f} ms{'' if b.closed else ' so far'}" for b in self.line.breaks())
         return (
             f"time: {self.now_ms:.1f} ms\n"
@@ -297,6 +306,22 @@ class Pico:
     def _level(self, pin: int) -> bool:
         return self._mcu.gpio[pin].value is GPIOPinState.HIGH
 
+    def _pins_after_reset(self) -> None:
+        """A chip reset lets go of every pin at once, which rp2040py does not report as edges."""
+        for pin, edges in self._edges.items():
+            if edges and edges[-1].level != self._level(pin):
+                edges.append(Edge(self._clock.nanos, self._level(pin)))
+        self.line._update()
+
+    def _crashed(self, code: int) -> None:
+        raise RuntimeError(f"the Pico's program ran into a breakpoint instruction ({code})\n{self.describe()}")
+
+    # Sound
+
+    def sound(self, since_ns: float = 0) -> Recording:
+        """Return what went out over I2S since `since_ns`."""
+        return self._listener.recording(since_ns)
+
     # USB
 
     @property
@@ -344,9 +369,26 @@ class Pico:
         """The 2 MB of flash as they are now."""
         return bytes(self._mcu.flash[:FLASH_SIZE])
 
+    @property
+    def flash_ops(self) -> list[FlashOp]:
+        """Every erase and program so far."""
+        return self._flash.ops
+
+    def flash_takes(self, erase_ms: float, program_ms: float) -> None:
+        """Make the flash as slow as a real one: per 4 KB erase and per page, in ms. See `FlashChip`."""
+        self._flash.erase_ms, self._flash.program_ms = erase_ms, program_ms
+
+    def power_fails_at(self, op: int, torn_bytes: int = 0) -> None:
+        """Lose power at the `op`-th flash operation from now (0 is the next), `torn_bytes` of it done.
+
+        `run` then raises `PowerLost`; go on with `power_cycle()`.
+        """
+        self._flash.fail_at(op, torn_bytes)
+
     def reset(self) -> None:
         """Pull the RUN pin low for a moment: the chip restarts, its memory keeps what was in it."""
         self._device.hard_reset(cause=ResetCause.RUN_PIN)
+        self._stop_watchdog()
         if self._quick:
             self._skip_wait()
 
@@ -355,7 +397,9 @@ class Pico:
         if quick is not None:
             self._quick = quick
         self._device.hard_reset(cause=ResetCause.POWER_ON)
+        self._stop_watchdog()
         self._mcu.sram[:] = bytes(len(self._mcu.sram))
+        self._flash.power_on()
         self._power_on()
 
     def _power_on(self) -> None:
@@ -364,18 +408,30 @@ class Pico:
         if self._quick:
             self._skip_wait()
 
+    def _stop_watchdog(self) -> None:
+        """rp2040py lets the watchdog run on through every reset; only its own reset leaves it running."""
+        self._mcu.watchdog.write_uint32(0, 0)
+
     def _skip_wait(self) -> None:
         """Make CircuitPython take this for a watchdog reset: it then leaves out its safe-mode wait."""
         self._mcu.watchdog._reason = 1
         self._mcu.watchdog.scratch_data[4] = 0x6AB73121
+
+    # Copies
+
+    def fork(self, scenario: Callable[["Pico"], Any]) -> Job:
+        """Run `scenario(self)` in a copy of this process; `.result()` of the answer waits for it."""
+        return Job(lambda: scenario(self))
+
+    def fork_all(self, scenarios: Sequence[Callable[["Pico"], Any]]) -> list[Any]:
+        """Run every scenario on its own copy of this Pico, on all cores; return their results in order."""
+        return run_all([lambda scenario=scenario: scenario(self) for scenario in scenarios])
 
 
 class _PtyBridge:
     """A pseudo terminal whose other end is a serial port of the Pico."""
 
     def __init__(self, port: SerialPort) -> None:
-        import tty
-
         self._port = port
         self._master, self._slave = os.openpty()  # the slave stays open, or reading the master fails
         tty.setraw(self._slave)

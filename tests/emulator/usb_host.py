@@ -153,7 +153,8 @@ class UsbHost:
         self._usb.on_reset_received = self._enumerate
         self._usb.on_endpoint_write = self._on_in_packet
         self._usb.on_endpoint_read = self._on_out_armed
-        self._usb.on_reset = self._forget
+        self._usb.on_reset = self._chip_was_reset
+        self.on_chip_reset: Callable[[], None] | None = None
         # The controller reports an IN buffer as sent at once. To stop reading, that report has to wait.
         self._report_sent = self._usb._indicate_buffer_ready
         self._usb._indicate_buffer_ready = self._buffer_ready
@@ -162,6 +163,11 @@ class UsbHost:
     def ports(self) -> list[SerialPort]:
         """The ports the Pico offers now."""
         return [port for port in (self.console, self.data) if port.present]
+
+    def _chip_was_reset(self) -> None:
+        self._forget()
+        if self.on_chip_reset:
+            self.on_chip_reset()
 
     def _forget(self) -> None:
         """The Pico dropped off the bus."""

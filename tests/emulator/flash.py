@@ -1,0 +1,88 @@
+"""The Pico's flash chip: lists what is erased and programmed, takes its time, and can lose power."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ERASE_SECTOR, ERASE_BLOCK, PROGRAM, READ_STATUS = 0x20, 0xD8, 0x02, 0x05
+BUSY = 0x01
+PAGE = 256
+
+
+@dataclass(frozen=True)
+class FlashOp:
+    """One command to the flash: `kind` is "erase" or "program"; `address` and `size` in bytes."""
+
+    ns: float
+    kind: str
+    address: int
+    size: int
+
+
+class PowerLost(Exception):  # noqa: N818 - it reads as what happened
+    """The power went away at the flash operation that the test had named."""
+
+
+class FlashChip:
+    """Stands between rp2040py's flash and the chip.
+
+    `erase_ms` and `program_ms` are how long the flash says "busy" after a 4 KB erase and after a page; 0 is
+    rp2040py's own. Typical for the Pico's W25Q16JV are 45 and 0.4 ms, at most 400 and 3 ms (its data sheet,
+    "AC electrical characteristics"). The CPU waits with interrupts off, as on the board.
+    """
+
+    def __init__(self, ssi: Any, flash: Any, clock: Any, engine: Any) -> None:
+        self.ops: list[FlashOp] = []
+        self.erase_ms = 0.0
+        self.program_ms = 0.0
+        self.power_lost = False
+        self._ssi, self._flash, self._clock, self._engine = ssi, flash, clock, engine
+        self._busy_until = 0.0
+        self._fails_at: int | None = None
+        self._torn_bytes = 0
+        self._apply, ssi._apply_command = ssi._apply_command, self._command
+        self._shift, ssi._shift_byte = ssi._shift_byte, self._byte
+
+    def fail_at(self, op: int, torn_bytes: int) -> None:
+        """Lose power at the `op`-th operation from now (0 is the next), `torn_bytes` of it done."""
+        self._fails_at = len(self.ops) + op
+        self._torn_bytes = torn_bytes
+
+    def power_on(self) -> None:
+        self.power_lost = False
+        self._fails_at = None
+        self._busy_until = 0.0
+
+    def _command(self) -> None:
+        sent = self._ssi._tx_buffer
+        sizes = {ERASE_SECTOR: 4096, ERASE_BLOCK: 65536, PROGRAM: len(sent) - 4}
+        if len(sent) < 4 or sent[0] not in sizes or not self._ssi._write_enabled:
+            self._apply()
+            return
+        size = sizes[sent[0]]
+        address = int.from_bytes(sent[1:4], "big")
+        if sent[0] == PROGRAM:
+            kind, takes_ms = "program", self.program_ms
+        else:
+            kind, takes_ms = "erase", self.erase_ms * size / 4096
+            address &= ~(size - 1)
+        if self.power_lost:
+            sent.clear()
+            return
+        if len(self.ops) == self._fails_at:
+            before = bytes(self._flash[address : address + size])
+            self._apply()
+            torn = self._torn_bytes
+            self._flash[address + torn : address + size] = before[torn:]
+            self.power_lost = True
+            self._engine.stop()
+            return
+        self.ops.append(FlashOp(self._clock.nanos, kind, address, size))
+        self._busy_until = self._clock.nanos + takes_ms * 1e6
+        self._apply()
+
+    def _byte(self, out: int) -> int:
+        answer = self._shift(out)
+        sent = self._ssi._tx_buffer
+        if sent[0] == READ_STATUS and len(sent) > 1 and self._clock.nanos < self._busy_until:
+            answer |= BUSY
+        return answer
