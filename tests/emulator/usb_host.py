@@ -13,7 +13,7 @@ from typing import Any
 
 PACKET = 64  # bytes; full-speed bulk and control packets
 OUT_PACKET_US = 50  # a full-speed bus carries about 19 packets of 64 bytes per 1 ms frame (USB 2.0, 5.8.4)
-REQUEST_TIMEOUT_MS = 100  # a request that stalls is not answered; then go on with the next
+REQUEST_TIMEOUT_MS = 2000  # Linux waits 5 s; a Pico that compiles its code answers after 100 ms and more
 
 GET_DESCRIPTOR, SET_ADDRESS, SET_CONFIGURATION = 6, 5, 9
 DEVICE, CONFIGURATION, STRING, INTERFACE, ENDPOINT = 1, 2, 3, 4, 5
