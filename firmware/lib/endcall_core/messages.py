@@ -1,8 +1,11 @@
 """Every request the device answers: the one list that dispatch, checks, documentation and fixtures come from.
 
 A request is `{"id": 1, "do": NAME, field: value, …}`; the answer is `{"id": 1, "ok": {…}}` or
-`{"id": 1, "error": CODE, "say": sentence}`. `id` is any whole number; the answer repeats it.
+`{"id": 1, "error": CODE, "say": sentence}`. `id` is a whole number, 0..2**31 - 1; the answer repeats it, and a
+request without a good one gets no answer.
 """
+
+ID_MAX = (1 << 31) - 1
 
 NAME, FIELDS, ANSWER, WRITES, HELP = range(5)
 
@@ -14,7 +17,7 @@ REQUESTS = (
     (
         "hello",
         (("protocol", INT, "the version the host speaks"),),
-        "product, protocol, firmware, settings (versions), runtime, serial, name, access, boot",
+        "product, protocol, firmware, settings (versions), runtime, serial, name, access, boot, free_bytes, crash",
         False,
         "First on every connection; nothing else is answered before it.",
     ),
@@ -22,7 +25,7 @@ REQUESTS = (
         "status",
         (),
         "state, state_ms, warnings, fault, fault_name, fault_say, button, line, relay, playing, uptime_s, time_s, "
-        "free_bytes, incidents, repairs, bad_frames",
+        "incidents, repairs, bad_frames",
         False,
         "What the device is doing right now.",
     ),

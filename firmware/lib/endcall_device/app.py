@@ -13,7 +13,7 @@ port.connected; port.read_into(buffer) -> count; port.write(data) -> count; neve
 store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
 feed()                tells the watchdog that every task had its turn
 identity              dict for `hello`: runtime, serial, access
-free_bytes()          free heap
+free_bytes()          free heap, after a collection
 """
 
 from endcall_core import call as machine
@@ -69,14 +69,14 @@ class App:
         self._second_ms = now_ms
         self._epoch = None  # (UTC seconds, uptime in s when a host told it)
         self._sense = LoopSense(now_ms)
-        self._handset_down_ms = now_ms
+        self._handset_down_ms = None  # since when the handset is down, once it was seen up while the line is open
         self._playing = None  # which prompt: CLOSING, WARNING
         self._pending = []  # incidents that wait for a moment in which flash may be written
-        self._compact_after_ms = now_ms
+        self._compact_after_ms = None  # after a compaction failed: when to try again
         self._frame_ms = now_ms
         self._shown = b""
         self._service = Service(parts.port, self)
-        self._trusted = self._verify_closing()
+        self._verify_closing()
         self.call, actions = machine.start(parts.store.values, now_ms)
         self._carry_out(actions, now_ms)
         self._show(now_ms)
@@ -115,10 +115,12 @@ class App:
         line = self.parts.line
         line.turn(now_ms)
         is_open = line.is_open(now_ms)
-        if not is_open or line.handset_up():
+        if not is_open:
+            self._handset_down_ms = None
+        elif line.handset_up():
             self._handset_down_ms = now_ms
-        elif ticks.diff(now_ms, self._handset_down_ms) >= HANDSET_MS:
-            self._handset_down_ms = now_ms
+        elif self._handset_down_ms is not None and ticks.diff(now_ms, self._handset_down_ms) >= HANDSET_MS:
+            self._handset_down_ms = None  # never seen up again: told once. Never seen up at all: no sense is fitted
             self._happen(machine.HANDSET_DOWN, now_ms)
         if self.call.rules["line.sense"] == "loop":
             seen = self._sense.update(line.loop_current(), is_open, now_ms)
@@ -189,12 +191,8 @@ class App:
         is_good = None if verification else True
         while is_good is None:
             self.parts.feed()
-            try:
-                is_good = verification.turn()
-            except OSError:
-                is_good = False
+            is_good = verification.turn()
         self.prompts.note_damage(name, not is_good)
-        return is_good
 
     # --- what waits for a quiet moment ----------------------------------------------------------------------
 
@@ -213,7 +211,8 @@ class App:
             return
         if self._pending:
             self.log.append(*self._pending.pop(0))
-        elif ticks.diff(now_ms, self._compact_after_ms) >= 0:
+        elif self._compact_after_ms is None or ticks.diff(now_ms, self._compact_after_ms) >= 0:
+            self._compact_after_ms = None
             try:
                 self.log.compact()
             except StoreError:
@@ -225,6 +224,7 @@ class App:
         """What `hello` says besides the versions."""
         answer = dict(self.parts.identity)
         answer["boot"] = self.log.boot
+        answer["free_bytes"] = self.parts.free_bytes()
         return answer
 
     def status(self):
@@ -246,7 +246,6 @@ class App:
             "playing": self.parts.speaker.is_playing,
             "uptime_s": self.uptime_s,
             "time_s": self.time_s(),
-            "free_bytes": self.parts.free_bytes(),
             "incidents": self.log.count + len(self._pending),
             "repairs": len(self.store.repairs),
         }
@@ -278,8 +277,7 @@ class App:
         self.store.save(values, self.prompts.table)
         if values["ring.pixels"] != self.call.rules["ring.pixels"]:
             self.parts.ring.resize(values["ring.pixels"])
-        self.call = self.call.copy()
-        self.call.rules = values
+        self.call = machine.with_rules(self.call, values)
         self._shown = b""
 
     def change_prompts(self, table):

@@ -39,7 +39,7 @@ def build(decision):
     prompts = Prompts(_files(layout.SLOT_PATHS, layout.SLOT_BYTES), store.prompts)
     speaker = Speaker(clock)
     identity = {
-        "runtime": f"{os.uname().sysname} {'.'.join([str(part) for part in os.uname().release.split('.')])}",
+        "runtime": f"CircuitPython {os.uname().release}",
         "serial": "".join([f"{byte:02X}" for byte in microcontroller.cpu.uid]),
         "access": access.NAMES[decision],
         "crash": crash.text(),
@@ -56,14 +56,29 @@ def build(decision):
         prompts=prompts,
         feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
         identity=identity,
-        free_bytes=gc.mem_free,
+        free_bytes=free_bytes,
     )
+    _prepare(speaker, prompts, store.values["prompt.closing"])
     gc.collect()
     return App(
         parts,
         is_read_only=decision in (access.DEVELOP, access.RESCUE),
         also=ring.SERVICE if decision == access.WINDOW else 0,
     )
+
+
+def free_bytes():
+    """Free heap, after a collection: without one the figure says how long ago the last was."""
+    gc.collect()
+    return gc.mem_free()
+
+
+def _prepare(speaker, prompts, name):
+    """Take the mixer's memory while the heap is whole; a prompt that can't be read is the self-check's to tell."""
+    try:
+        speaker.prepare(prompts.inspect(name).rate_hz)
+    except (KeyError, ValueError):
+        pass
 
 
 def _no_watchdog():
