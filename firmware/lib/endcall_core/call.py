@@ -9,8 +9,9 @@ two. `Call.deadline_ms` says when TIME is next of interest, so an idle loop need
 Gestures. A press counts only after a seen release. In READY, RECOVER and FAULT it acts on its leading edge.
 Where a hold means something too (WARN, WATCH) it acts when the button is released before `button.hold_ms`, and
 the hold when that time is reached; while the two can't be told apart yet, a state that would end by time waits,
-for `button.hold_ms` at most, so a gesture always means what it meant when it began. The same wait keeps the line
-closed while somebody is holding to cancel in ENFORCE.
+for the length of the hold at most, so a gesture always means what it meant when it began. ENFORCE waits as long as
+the button is down for whatever reason: the line stays closed while somebody is holding to cancel, and a button that
+got stuck ends as a fault and opens nothing.
 """
 
 from . import ticks
@@ -115,12 +116,13 @@ FAULTS = {
 # Times that are no settings
 STUCK_MS = 10000  # a button down for longer is stuck
 CHECK_EVERY_MS = 60000  # in FAULT
-CONFIRM_MS = 250  # how long CONFIRM waits for LINE_DROPPED; the debounce of the loop sense
+CONFIRM_MS = 450  # how long CONFIRM waits; with the shortest flash, two tries in a row show at under 2 Hz on the ring
 PULSE_MARGIN_MS = 20  # a break is over this long after its nominal end: the loop's longest stall
 HANDSET_HINT_MS = 5000  # "put the handset down" is shown for this long at most
 PROMPT_LIMIT_MS = 20000  # ENFORCE without a finished prompt by then is a fault: longest prompt (15 s) and margin
 PROMPT_SHORT_MS = 100  # a prompt that ends this much before its duration was cut off; the DAC's buffers hold less
 CHECK_LIMIT_MS = 5000  # a self-check without an answer by then is given up
+AGE_MS = 1 << 26  # 18.6 h: how often old instants are moved along; ticks can't tell more than 74 h apart
 DEAF_MS = 100  # after a start or a lost edge: a down edge within this is a button that was held all along
 
 
@@ -136,7 +138,8 @@ class Call:
     prompt_ms, prompt_since_ms: duration and start of the prompt, 0 until it started; finished_ms: when the closing
     prompt was over, or None. attempts, dropped: of the release. fault: number, 0 = none. is_down, down_ms, up_ms:
     the button. gesture: the state in which the live gesture began, or None. refused_ms: when a press was last
-    refused, or None. handset_down: seen in RECOVER. deadline_ms: when TIME is next due, or None.
+    refused, or None. handset_down: seen in RECOVER. aged_ms: when old instants were last moved along.
+    deadline_ms: when TIME is next due.
     """
 
     FIELDS = (
@@ -164,7 +167,20 @@ class Call:
         "deaf_until_ms",
         "refused_ms",
         "handset_down",
+        "aged_ms",
         "deadline_ms",
+    )
+    #: Those of them that are compared with the present.
+    INSTANTS = (
+        "since_ms",
+        "checked_ms",
+        "began_ms",
+        "prompt_since_ms",
+        "finished_ms",
+        "down_ms",
+        "up_ms",
+        "deaf_until_ms",
+        "refused_ms",
     )
     __slots__ = FIELDS
 
@@ -181,6 +197,7 @@ class Call:
         self.deaf_until_ms = ticks.add(now_ms, DEAF_MS)
         self.refused_ms = None
         self.handset_down = False
+        self.aged_ms = now_ms
         self.deadline_ms = None
         _forget_episode(self)
 
@@ -228,6 +245,14 @@ def step(call, event, now_ms, arg=None):
     HANDLERS[event](new, now_ms, arg, actions)
     new.deadline_ms = _deadline(new)
     return new, actions
+
+
+def with_rules(call, rules):
+    """`call` under other settings. For READY, RECOVER and FAULT: an episode keeps the rules that it began with."""
+    new = call.copy()
+    new.rules = rules
+    new.deadline_ms = _deadline(new)
+    return new
 
 
 # --- gestures ---------------------------------------------------------------------------------------------
@@ -437,6 +462,7 @@ def _hold_limit(call, now_ms, actions):
 def _hold_enforce(call, now_ms, actions):
     actions.append((STOP, None))
     call.apologised = True
+    call.is_threat = False  # taken back; if the call is ended after all, it is after the usual warnings
     call.finished_ms = None
     _enter(call, WATCH, now_ms)
 
@@ -536,8 +562,14 @@ OVER = {
 
 
 def _is_undecided(call):
-    """The button is down and it can't be told yet whether it will be a press or a hold."""
-    return call.is_down and call.gesture in (WARN, WATCH, ENFORCE) and call.gesture == call.state
+    """The button is down and it can't be told yet what it will mean, so the state waits.
+
+    In WARN and WATCH: press or hold. In ENFORCE: hold or not, and whether the button is stuck; the line is never
+    opened under a button that is down.
+    """
+    if not call.is_down or call.state not in (WARN, WATCH, ENFORCE):
+        return False
+    return call.state == ENFORCE or _hold_ms(call) > 0
 
 
 def _can_be_stuck(call):
@@ -549,7 +581,20 @@ def _can_be_stuck(call):
     )
 
 
+def _move_old_instants(call, now_ms):
+    """A button that nobody presses for half a tick period (3.1 days) must not take its last press for a coming one."""
+    if ticks.diff(now_ms, call.aged_ms) < AGE_MS:
+        return
+    call.aged_ms = now_ms
+    oldest_ms = ticks.add(now_ms, -AGE_MS)
+    for name in Call.INSTANTS:
+        at_ms = getattr(call, name)
+        if at_ms is not None and ticks.diff(oldest_ms, at_ms) > 0:
+            setattr(call, name, oldest_ms)
+
+
 def _on_time(call, now_ms, arg, actions):
+    _move_old_instants(call, now_ms)
     _check_hold(call, now_ms, actions)
     if _can_be_stuck(call) and ticks.diff(now_ms, call.down_ms) > STUCK_MS:
         _to_fault(call, FAULT_BUTTON_STUCK, now_ms, actions)
@@ -560,32 +605,42 @@ def _on_time(call, now_ms, arg, actions):
         _ask_check(call, now_ms, actions, ROUTINE)
 
 
+def _sooner(one_ms, other_ms):
+    return one_ms if ticks.diff(one_ms, other_ms) < 0 else other_ms
+
+
 def _deadline(call):
-    """The next instant at which TIME can change something, or None."""
-    soonest = None
-    if not _is_undecided(call):
-        soonest = _lasts_ms(call)
-        if soonest is not None:
-            soonest = ticks.add(call.since_ms, soonest)
+    """The next instant at which TIME can change something."""
+    soonest = ticks.add(call.aged_ms, AGE_MS)
+    lasts_ms = _lasts_ms(call)
+    if lasts_ms is not None and not _is_undecided(call):
+        soonest = _sooner(soonest, ticks.add(call.since_ms, lasts_ms))
     hold_ms = _hold_ms(call) if call.is_down else 0
     if hold_ms or _can_be_stuck(call):
-        at_ms = ticks.add(call.down_ms, hold_ms or STUCK_MS + 1)
-        if soonest is None or ticks.diff(at_ms, soonest) < 0:
-            soonest = at_ms
+        soonest = _sooner(soonest, ticks.add(call.down_ms, hold_ms or STUCK_MS + 1))
     if call.state == FAULT:
-        at_ms = ticks.add(call.checked_ms, CHECK_EVERY_MS)
-        if soonest is None or ticks.diff(at_ms, soonest) < 0:
-            soonest = at_ms
+        soonest = _sooner(soonest, ticks.add(call.checked_ms, CHECK_EVERY_MS))
     return soonest
 
 
 # --- everything else that can happen ----------------------------------------------------------------------
 
 
-def _on_check_passed(call, now_ms, arg, actions):
+def _take_check(call, now_ms):
+    """Why the self-check ran that is answered now, or None: nobody asked, or so long ago that it was given up."""
     why, call.checking = call.checking, None
+    return why if ticks.diff(now_ms, call.checked_ms) < CHECK_LIMIT_MS else None
+
+
+def _is_held_stuck(call):
+    """No self-check can end this fault: only letting go does."""
+    return call.fault == FAULT_BUTTON_STUCK and call.is_down
+
+
+def _on_check_passed(call, now_ms, arg, actions):
+    why = _take_check(call, now_ms)
     if why and call.state == FAULT:
-        if call.fault != FAULT_BUTTON_STUCK or not call.is_down:
+        if not _is_held_stuck(call):
             call.fault = 0
             _to_ready(call, None, now_ms, actions)
     elif why == PRESSED and call.state == READY:
@@ -597,16 +652,18 @@ def _on_check_passed(call, now_ms, arg, actions):
 
 
 def _on_check_failed(call, now_ms, arg, actions):
-    why, call.checking = call.checking, None
+    why = _take_check(call, now_ms)
     if why and call.state == FAULT:
-        call.fault = arg
+        if not _is_held_stuck(call):
+            call.fault = arg
     elif why and call.state == READY:
         _to_fault(call, arg, now_ms, actions)
 
 
 def _on_prompt_started(call, now_ms, arg, actions):
-    call.prompt_ms = arg
-    call.prompt_since_ms = now_ms
+    if call.state == ENFORCE and call.finished_ms is None:  # a warning's length is of no interest
+        call.prompt_ms = arg
+        call.prompt_since_ms = now_ms
 
 
 def _on_prompt_done(call, now_ms, arg, actions):

@@ -23,7 +23,7 @@ class LoopSense:
         self._flows = False
         self._changed_ms = now_ms
         self._was_open = False
-        self._closed_ms = ticks.add(now_ms, -SETTLE_MS)
+        self._closed_ms = None  # when our own relay closed, while that matters
         self._dropped = False
 
     def update(self, flows, relay_open, now_ms):
@@ -40,6 +40,8 @@ class LoopSense:
             self._dropped = False
             if not relay_open:
                 self._closed_ms = now_ms
+        elif self._closed_ms is not None and ticks.diff(now_ms, self._closed_ms) >= SETTLE_MS + ON_HOOK_MS:
+            self._closed_ms = None  # at once, not when it is next needed: ticks can't tell more than 3.1 days apart
         steady_ms = ticks.diff(now_ms, self._changed_ms)
         if relay_open:
             if not flows and not self._dropped and steady_ms >= DROPPED_MS:
@@ -49,11 +51,7 @@ class LoopSense:
         if flows:
             if steady_ms >= OFF_HOOK_MS:
                 self.is_off_hook = True
-        elif (
-            self.is_off_hook
-            and steady_ms >= ON_HOOK_MS
-            and ticks.diff(now_ms, self._closed_ms) >= SETTLE_MS + ON_HOOK_MS
-        ):
+        elif self.is_off_hook and steady_ms >= ON_HOOK_MS and self._closed_ms is None:
             self.is_off_hook = False
             return "ON_HOOK"
         return None
