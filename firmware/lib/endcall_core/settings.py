@@ -126,7 +126,9 @@ def _is_int(value):
 
 def _text_problem(row, text):
     for char in text:
-        if (not 32 <= ord(char) < 127 and row[KIND] == FILE) or ord(char) < 32:
+        code = ord(char)
+        is_control = code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000  # the last: half a surrogate pair
+        if is_control or (code >= 127 and row[KIND] == FILE):
             return "has a character that is not allowed"
     if row[KIND] == FILE:
         if "/" in text or "\\" in text or text.startswith("."):
@@ -238,30 +240,29 @@ def check_changes(current, changes):
 def repair(stored):
     """Make a full, acceptable set out of whatever was stored: `(values, repairs)`.
 
-    Each bad value falls back to its default alone, and so do settings that contradict each other; every
-    repair is a problem tuple as from `check`. A setting that is missing (stored by an older firmware) takes
-    its default silently.
+    Each bad value is replaced alone: by what the stored preset fills, else by its default. So are settings that
+    contradict each other; every repair is a problem tuple as from `check`. A setting that is missing (stored by an
+    older firmware) is filled in silently.
     """
-    values, repairs = defaults(), []
+    good, repairs = {}, []
     for key in stored:
         problem = check(key, stored[key])
         if problem:
             repairs.append(problem)
         else:
-            values[key] = stored[key]
-    # Each round puts one setting to its default; all defaults together are acceptable.
+            good[key] = stored[key]
+    fallback = defaults()
+    fallback.update(fill({"release.preset": good.get("release.preset", fallback["release.preset"])}))
+    values = dict(fallback)
+    values.update(good)
+    # Each round replaces one value; what is filled in never contradicts itself.
     for _ in SETTINGS:
         problems = check_together(values)
         if not problems:
             break
-        key = problems[0][0]
-        if values[key] == find(key)[DEFAULT]:  # the other side of the contradiction is the odd one
-            for other in ("call.warn_s", "button.hold_ms", "release.preset", "release.mode"):
-                if values[other] != find(other)[DEFAULT]:
-                    repairs.append((other, values[other], "contradicts " + key))
-                    values[other] = find(other)[DEFAULT]
-                    break
-        else:
-            repairs.append(problems[0])
-            values[key] = find(key)[DEFAULT]
+        key, value, said = problems[0]
+        if value == fallback[key]:  # only call.min_warn_s contradicts anything then, and its partner is the odd one
+            key, value, said = "call.warn_s", values["call.warn_s"], f"contradicts {key}, which is {value} s"
+        repairs.append((key, value, said))
+        values[key] = fallback[key]
     return values, repairs
