@@ -8,6 +8,7 @@ import struct
 
 RATE_MIN_HZ = 8000
 RATE_MAX_HZ = 22050
+SHORTEST_MS = 200  # no word is shorter; and `call.PROMPT_SHORT_MS` before its end it must not be over yet
 LONGEST_MS = 15000  # AS/CA S002 wants self-answering equipment to let go within 30 s; this leaves room
 
 #: How many bytes from the start `parse` wants to see; a header with more in front of the sound is refused.
@@ -66,6 +67,8 @@ def parse(head, size):
     if length % 4:
         raise WavError(f"its sound is {length} bytes long, which is not a multiple of 4; pad it by a sample")
     wav = Wav(rate_hz, at, length)
+    if wav.duration_ms < SHORTEST_MS:
+        raise WavError(f"it lasts {wav.duration_ms} ms; {SHORTEST_MS} ms is the shortest")
     if wav.duration_ms > LONGEST_MS:
         raise WavError(f"it lasts {wav.duration_ms // 1000} s; {LONGEST_MS // 1000} s is the longest")
     return wav
