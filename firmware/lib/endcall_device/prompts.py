@@ -47,11 +47,14 @@ class Verification:
         self._piece = memoryview(bytearray(READ_BYTES))
 
     def turn(self):
-        """None while there is more to read, then whether the CRC fits."""
+        """None while there is more to read, then whether all of it could be read and the CRC fits."""
         piece = self._piece[: min(READ_BYTES, self._size - self._at)]
         if len(piece) == 0:
             return f"{self._sum & 0xFFFFFFFF:08x}" == self._checksum
-        if self._read_into(self._at, piece) != len(piece):
+        try:
+            if self._read_into(self._at, piece) != len(piece):
+                return False
+        except OSError:
             return False
         self._sum = binascii.crc32(piece, self._sum)
         self._at += len(piece)
@@ -151,7 +154,7 @@ class Prompts:
             raise PromptError("invalid", f"a chunk at {at}; the next one starts at {upload.at} of {upload.size}")
         if at == 0:
             try:
-                parse(data, upload.size)
+                parse(data[:HEAD_BYTES], upload.size)  # no more than `inspect` will see
             except WavError as error:
                 self.upload = None
                 raise PromptError("invalid", f"this prompt can't be played: {error}") from error
@@ -169,7 +172,11 @@ class Prompts:
         upload = self.upload
         if upload is None or upload.at != upload.size:
             raise PromptError("invalid", "the prompt is not complete; send the missing chunks, then prompt_end")
-        self._slots[upload.slot].sync()
+        try:
+            self._slots[upload.slot].sync()
+        except OSError as error:
+            self.upload = None
+            raise PromptError("storage", f"the prompt could not be written ({error}); send it again") from error
         return Verification(self._slots[upload.slot].read_into, upload.size, upload.checksum)
 
     def table_with_upload(self):
