@@ -18,6 +18,8 @@ STALL_MS = 2000  # an answer that nobody reads for this long is given up
 READ_BYTES = 256  # the port's own buffer on the RP2040
 READS_PER_TURN = 4
 LOG_PAGE = 16
+SAY_BYTES = 360  # of a sentence, as JSON: then the frame around it fits
+EPOCH_MIN_S, EPOCH_MAX_S = 1704067200, 4102444800  # the years 2024 to 2099
 
 
 class RefusedError(Exception):
@@ -111,7 +113,7 @@ class Service:
 
     def _answer(self, request, size, now_ms):
         number = request.get("id")
-        if not isinstance(number, int) or isinstance(number, bool):
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= messages.ID_MAX:
             return  # nobody could tell what an answer belongs to
         try:
             result = self._dispatch(request, size)
@@ -134,7 +136,9 @@ class Service:
         self._send(now_ms)
 
     def _say_error(self, number, code, said, payload, now_ms):
-        self._output = wire.frame({"id": number, "error": code, "say": said[:360]}, payload)
+        while len(json.dumps(said).encode()) > SAY_BYTES:  # it may quote what the host sent, escapes and all
+            said = said[: len(said) * 3 // 4]
+        self._output = wire.frame({"id": number, "error": code, "say": said}, payload)
         self._output_at = 0
         self._moved_ms = now_ms
         self._send(now_ms)
@@ -191,6 +195,8 @@ class Service:
         return {"fault": fault, "name": name, "say": said}, None
 
     def _do_time(self, request, size):
+        if not EPOCH_MIN_S <= request["epoch_s"] < EPOCH_MAX_S:
+            raise RefusedError("invalid", "epoch_s is not in the years 2024 to 2099; set the computer's clock")
         self._device.set_time(request["epoch_s"])
         return {}, None
 
