@@ -51,6 +51,9 @@ class SettingsStore:
         self.sequence = best.sequence
         self.prompts = best.prompts
         self.values, self.repairs = settings.repair(best.values)
+        if any(stored is not None and stored.sequence > best.sequence for stored in found):
+            said = "the newest settings were damaged; the ones before them are in force"
+            self.repairs.append(("settings", None, said))
         if best.damaged:
             lost = [key for key in self.values if key not in best.values]
             self.repairs += [(key, None, "was damaged; it is at its default") for key in lost]
