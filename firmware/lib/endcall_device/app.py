@@ -12,6 +12,7 @@ line.is_ready; line.flash(ms); line.hold_open(); line.close(); line.turn(now_ms)
 port.connected; port.read_into(buffer) -> count; port.write(data) -> count; never blocking
 store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
 feed()                tells the watchdog that every task had its turn
+rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
 identity              dict for `hello`: runtime, serial, access
 free_bytes()          free heap, after a collection
 """
@@ -43,6 +44,7 @@ class Parts:
         "log",
         "prompts",
         "feed",
+        "rest",
         "identity",
         "free_bytes",
     )
@@ -100,9 +102,11 @@ class App:
             self._happen(machine.TIME, now_ms)
         if ticks.diff(now_ms, self._frame_ms) >= FRAME_MS:
             self._show(now_ms)
-        self._service.turn(now_ms)
+        is_moving = self._service.turn(now_ms)
         self._keep_house(now_ms)
         parts.feed()
+        if not is_moving:
+            parts.rest()
 
     def _happen(self, event, now_ms, arg=None):
         before = self.call

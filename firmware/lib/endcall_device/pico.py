@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 
 import microcontroller
 import supervisor
@@ -55,6 +56,7 @@ def build(decision):
         log=log,
         prompts=prompts,
         feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
+        rest=_rest,
         identity=identity,
         free_bytes=free_bytes,
     )
@@ -65,6 +67,10 @@ def build(decision):
         is_read_only=decision in (access.DEVELOP, access.RESCUE),
         also=ring.SERVICE if decision == access.WINDOW else 0,
     )
+
+
+def _rest():
+    time.sleep(0.001)
 
 
 def free_bytes():

@@ -60,19 +60,19 @@ class Service:
         return self._reader.bad
 
     def turn(self, now_ms):
-        """Move bytes, and answer one request at most."""
+        """Move bytes, and answer one request at most. Returns whether there is more to do at once."""
         connected = self._port.connected
         if connected != self._was_connected:
             self._was_connected = connected
             self._forget()
         if not connected:
-            return
+            return False
         if self._output:
-            self._send(now_ms)
-        elif self._verification:
+            return self._send(now_ms)
+        if self._verification:
             self._verify(now_ms)
-        else:
-            self._receive(now_ms)
+            return True
+        return self._receive(now_ms)
 
     def _forget(self):
         """The link was lost or is new: drop everything that was half done."""
@@ -93,6 +93,7 @@ class Service:
                 self._output = b""
         elif ticks.diff(now_ms, self._moved_ms) > STALL_MS:
             self._forget()
+        return sent > 0
 
     def _receive(self, now_ms):
         for _ in range(READS_PER_TURN):
@@ -102,12 +103,13 @@ class Service:
                 if not self._input_to:
                     if self._reader.is_waiting_for_payload and ticks.diff(now_ms, self._moved_ms) > SILENCE_MS:
                         self._reader.reset()
-                    return
+                    return False
                 self._moved_ms = now_ms
             self._input_from = self._reader.take(self._input, self._input_from, self._input_to)
             if self._reader.frame is not None:
                 self._answer(self._reader.frame, self._reader.size, now_ms)
-                return
+                break
+        return True
 
     # --- answers ------------------------------------------------------------------------------------------
 

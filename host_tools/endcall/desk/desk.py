@@ -81,6 +81,7 @@ class Desk:
                 log=log,
                 prompts=Prompts(slots, store.prompts),
                 feed=self._feed,
+                rest=lambda: None,
                 identity={"runtime": "simulated desk", "serial": "DE5C0001", "access": store.values["usb.access"]},
                 free_bytes=lambda: 0,
             )
