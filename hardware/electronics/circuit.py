@@ -155,7 +155,7 @@ def _relay(ref: str, pins: dict[str, str | None], why: str) -> Part:
         ref,
         "G6E-134P DC5",
         "Relay:G6E",
-        "endcall:Relay_SPDT_Omron_G6E",
+        "Relay_THT:Relay_SPDT_Omron_G6E",
         pins,
         "bridge",
         why,
@@ -295,7 +295,7 @@ PARTS: list[Part] = [
     _d("D3", "5V1", "ZZ1", "AUD_IN", "usb", "with D4: a surge through T1 stops at 6 V, the DAC never sees it"),
     _d("D4", "5V1", "ZZ1", "GND", "usb", "other polarity of D3"),
     Part(
-        "T1", "P1200 600:600", "endcall:Line_Transformer", "endcall:Transformer_ETAL_P1200",
+        "T1", "P1200 600:600", "endcall:Line_Transformer", "Transformer_THT:Transformer_NF_ETAL_1-1_P1200",
         {"1": "AUD_IN", "3": "GND", "6": "AUD_S", "4": "LINE_R"}, "bridge",
         "isolates: 3.88 kVrms; carries no DC", "P1200", "ETAL", "", "", "d",
         "ETAL P2001, P3800 (same pins); P3126; others need their own footprint and a new SPICE run",
