@@ -1,0 +1,372 @@
+"""The host's side of the protocol: one request at a time, each answered, however bad the line.
+
+A lost or damaged answer is asked for again with the same id. What must not happen twice (`commit`, `prompt_end`) is
+never repeated blindly: the device is asked what it has, and the whole change is made again where it is not there.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from endcall.errors import (
+    CallInProgressError,
+    EndcallError,
+    InvalidError,
+    LinkError,
+    LockedError,
+    NotVerifiedError,
+)
+from endcall.transport import Transport
+from endcall_core import version, wire
+from endcall_core.records import INCIDENT_BYTES, decode_incident
+
+ANSWER_S = 2.0  # longer than the device waits for the rest of a payload (service.SILENCE_MS, 1 s)
+VERIFY_FACTOR = 5  # prompt_end reads up to 192 KB back before it answers
+TRIES = 3
+PAYLOAD_BYTES = 65536  # the largest answer, a list of problems with every setting, is under 10 KB
+BUSY_POLL_S = 1.0
+
+#: Requests whose meaning hangs on what was sent before on the same connection.
+_STATEFUL = ("stage", "commit", "prompt_data", "prompt_end")
+
+_T = TypeVar("_T")
+
+
+class NoAnswerError(LinkError):
+    """No whole answer came, however often the request was sent."""
+
+
+class StrangerError(LinkError):
+    """What answers is no endcall, or none that this program knows."""
+
+
+class SessionLostError(LinkError):
+    """The device forgot the connection (it restarted, or gave up on us), and what was half done with it."""
+
+
+_LOST = (NoAnswerError, SessionLostError)
+
+
+class Client:
+    """A device behind an open `transport`. Use it as a context manager; it closes the transport.
+
+    answer_s: how long to wait for an answer before asking again, at least 1.5 s. wait_s: how long `change`,
+    `put_prompt` and `remove_prompt` wait for a call to end before CallInProgressError; `waiting` is told once when
+    that begins. identity: what `hello` answered.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        answer_s: float = ANSWER_S,
+        wait_s: float = 0,
+        waiting: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.transport = transport
+        self.identity: dict[str, Any] = {}
+        self.wait_s = wait_s
+        self.waiting = waiting
+        self._answer_s = answer_s
+        self._clock = clock
+        self._sleep = sleep
+        self._reader = wire.Reader(PAYLOAD_BYTES)
+        self._id = random.randrange(1, 1 << 20)  # an answer to an earlier program must not fit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.transport.close()
+
+    # --- one request --------------------------------------------------------------------------------------
+
+    def ask(
+        self, do: str, payload: bytes | None = None, *, tries: int = TRIES, factor: float = 1, **fields: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send request `do` and return its answer: the `ok` object and the payload.
+
+        factor: stretches the time allowed for the answer. Raises NoAnswerError after `tries`,
+        UnpluggedError, SessionLostError, and what the device refuses: CallInProgressError, LockedError,
+        InvalidError, NotVerifiedError.
+        """
+        self._id += 1
+        frame = wire.frame({"id": self._id, "do": do, **fields}, payload)
+        for _ in range(tries):
+            self._reader.reset()
+            self.transport.write(frame)
+            answer = self._wait(self._id, self._clock() + self._answer_s * factor)
+            if answer is None or answer[0].get("error") == "damaged":
+                continue
+            head, body = answer
+            if head.get("error") == "hello_first" and do != "hello":
+                number = self._id
+                self.hello()
+                self._id = number
+                if do in _STATEFUL:
+                    raise SessionLostError(
+                        "The device forgot the connection.",
+                        "It restarted, or this computer was asleep. What was not confirmed is not in force.",
+                        "Repeat the command.",
+                    )
+                continue
+            if "error" in head:
+                raise _refusal(head, body)
+            if not isinstance(head.get("ok"), dict):
+                raise self._strange(f"an answer without a result to {do}")
+            return head["ok"], body
+        raise NoAnswerError(
+            f"No answer from {self.transport.path} to {do}.",
+            "The device is hung or restarting, or something else is behind this port.",
+            "Wait ten seconds and repeat; if it stays silent, unplug it and plug it in again. "
+            "The phone works meanwhile.",
+            port=self.transport.path,
+        )
+
+    def _wait(self, number: int, deadline: float) -> tuple[dict[str, Any], bytes] | None:
+        """The answer to request `number`, or None when it did not come whole before `deadline`."""
+        while self._clock() < deadline:
+            data = self.transport.read()
+            at = 0
+            while at < len(data):
+                at = self._reader.take(data, at, len(data))
+                head = self._reader.frame
+                if head is not None and head.get("id") == number:
+                    if self._reader.size < 0:
+                        return None
+                    return head, bytes(self._reader.payload[: self._reader.size])
+        return None
+
+    def _strange(self, what: str) -> StrangerError:
+        return StrangerError(
+            f"{self.transport.path} gave {what}.",
+            "Something else than an endcall device is behind this port, or its firmware is of another version.",
+            "Look what is there: endcall list",
+            port=self.transport.path,
+        )
+
+    # --- requests -----------------------------------------------------------------------------------------
+
+    def hello(self, tries: int = TRIES) -> dict[str, Any]:
+        """Begin the connection. Raises LinkError where it is no endcall, or one of another version."""
+        identity, _ = self.ask("hello", tries=tries, protocol=version.PROTOCOL)
+        if identity.get("product") != "endcall":
+            raise self._strange("an answer that is not an endcall's")
+        theirs = identity.get("settings")
+        if theirs != version.SETTINGS:
+            older = "this program" if isinstance(theirs, int) and theirs > version.SETTINGS else "the device"
+            todo = "pip install --upgrade endcall" if older == "this program" else "write it anew: endcall image"
+            raise LinkError(
+                f"The device has version {theirs} of the settings, this program {version.SETTINGS}.",
+                f"{older.capitalize()} is too old.",
+                f"Update {older}: {todo}",
+                identity=identity,
+            )
+        self.identity = identity
+        return identity
+
+    def tell_time(self, epoch_s: int) -> None:
+        """Tell the device the time, in s since 1970, UTC: incident records carry it from now on."""
+        self.ask("time", epoch_s=epoch_s)
+
+    def status(self) -> dict[str, Any]:
+        """What the device is doing, as `messages` lists it."""
+        return self.ask("status")[0]
+
+    def check(self) -> dict[str, Any]:
+        """Run the self-check that a press in READY runs: `fault` (0 = none), `name`, `say`."""
+        return self.ask("check")[0]
+
+    def get(self) -> dict[str, Any]:
+        """Every setting in force."""
+        return self._json("get")
+
+    def prompts(self) -> list[dict[str, Any]]:
+        """Every stored prompt: `name`, `bytes`, `crc`, `ms`, `rate_hz`, `problem`."""
+        return self._json("prompts")
+
+    def _json(self, do: str) -> Any:
+        import json
+
+        _, body = self.ask(do)
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise self._strange(f"no JSON to {do}") from error
+
+    def log(self, after: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Incident records with a sequence number over `after`, oldest first, and how many found no room."""
+        found: list[dict[str, Any]] = []
+        while True:
+            ok, page = self.ask("log", after=after)
+            for at in range(0, len(page), INCIDENT_BYTES):
+                record = decode_incident(page[at : at + INCIDENT_BYTES])
+                if record and record["sequence"] > after:
+                    found.append(record)
+            newest = found[-1]["sequence"] if found else after
+            if not ok["more"] or newest <= after:
+                return found, ok["lost"]
+            after = newest
+
+    # --- changes ------------------------------------------------------------------------------------------
+
+    def change(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Put `values` in force together, or none of them; returns every setting as read back afterwards.
+
+        Raises InvalidError with `problems` ([key, value, sentence]), NotVerifiedError, and as `ask`.
+        """
+        for _ in range(TRIES):
+            try:
+                self._when_quiet(lambda: self._stage_and_commit(values))
+            except _LOST:
+                pass  # staged or not, committed or not: what counts is what is in force now
+            in_force = self.get()
+            if all(key in in_force and in_force[key] == values[key] for key in values):
+                return in_force
+        wrong = ", ".join(sorted(key for key in values if in_force.get(key) != values[key]))
+        raise NotVerifiedError(
+            "The settings that were read back are not those that were sent.",
+            f"They differ in {wrong}.",
+            "Repeat the command; if it stays so, see: endcall info",
+        )
+
+    def _stage_and_commit(self, values: dict[str, Any]) -> None:
+        self.ask("discard")
+        staged = 0
+        for piece in _pieces(values):
+            staged += len(piece)
+            ok, _ = self.ask("stage", values=piece)
+            if ok.get("staged") != staged:
+                raise SessionLostError("The device forgot a part of the change.", "", "Repeat the command.")
+        self.ask("commit", tries=1)
+
+    def put_prompt(self, name: str, data: bytes, progress: Callable[[int], None] = lambda sent: None) -> None:
+        """Send a prompt and put it in force under `name`. `progress` is told how many bytes have arrived.
+
+        Raises InvalidError where the device refuses it, NotVerifiedError, and as `ask`.
+        """
+        for _ in range(TRIES):
+            try:
+                self._send_prompt(name, data, progress)
+            except _LOST:
+                pass
+            about = {prompt["name"]: prompt for prompt in self.prompts()}.get(name)
+            if about and about["crc"] == wire.crc(data) and not about["problem"]:
+                return
+        raise NotVerifiedError(
+            f"{name} did not arrive as sent.",
+            "The prompt that was there before is still in force.",
+            "Repeat the command with another cable or USB port.",
+        )
+
+    def _send_prompt(self, name: str, data: bytes, progress: Callable[[int], None]) -> None:
+        ok, _ = self._when_quiet(
+            lambda: self.ask("prompt_begin", name=name, bytes=len(data), sum=wire.crc(data)),
+        )
+        chunk = min(ok.get("chunk", wire.PAYLOAD_MAX), wire.PAYLOAD_MAX)
+        at = 0
+        while at < len(data):
+            at = self._send_chunk(at, data[at : at + chunk])
+            progress(at)
+        try:
+            self._when_quiet(lambda: self.ask("prompt_end", tries=1, factor=VERIFY_FACTOR))
+        except InvalidError as error:  # a call came in between, or the answer to an earlier prompt_end was lost
+            raise SessionLostError("The device forgot the upload.", error.happened) from error
+
+    def _send_chunk(self, at: int, data: bytes) -> int:
+        try:
+            ok, _ = self._when_quiet(lambda: self.ask("prompt_data", data, at=at))
+        except InvalidError as error:
+            if at == 0:
+                raise  # the device judges the header
+            raise SessionLostError("The device forgot the upload.", error.happened) from error
+        if ok.get("at") != at + len(data):
+            raise SessionLostError("The device lost its place in the upload.")
+        return at + len(data)
+
+    def remove_prompt(self, name: str) -> None:
+        """Free the slot of a prompt that no setting names. Raises InvalidError where one does, or it is not there."""
+        for _ in range(TRIES):
+            try:
+                self._when_quiet(lambda: self.ask("prompt_remove", tries=1, name=name))
+                return
+            except _LOST:
+                if name not in [prompt["name"] for prompt in self.prompts()]:
+                    return
+        raise NotVerifiedError(f"{name} is still there.", "", "Repeat the command.")
+
+    def _when_quiet(self, action: Callable[[], _T]) -> _T:
+        """Do `action`; while the device refuses because of a call, wait and try again, for `wait_s` at most."""
+        deadline = self._clock() + self.wait_s
+        is_told = False
+        while True:
+            try:
+                return action()
+            except CallInProgressError:
+                if self._clock() + BUSY_POLL_S > deadline:
+                    raise
+                if not is_told:
+                    is_told = True
+                    self.waiting()
+                self._sleep(BUSY_POLL_S)
+
+
+def _pieces(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """`values` in parts that each fit a frame of 512 bytes."""
+    pieces: list[dict[str, Any]] = [{}]
+    for key in values:
+        piece = {**pieces[-1], key: values[key]}
+        try:
+            wire.frame({"id": 1 << 30, "do": "stage", "values": piece})
+        except ValueError:
+            pieces.append({key: values[key]})
+        else:
+            pieces[-1] = piece
+    return pieces
+
+
+def _refusal(head: dict[str, Any], body: bytes) -> EndcallError:
+    """The exception for an error answer."""
+    import json
+
+    code, said = str(head["error"]), str(head.get("say", ""))
+    said = said[:1].upper() + said[1:] + "."
+    if code == "busy":
+        return CallInProgressError(said, "Nothing was changed.", "Wait, or give --timeout a higher value.")
+    if code == "read_only":
+        return LockedError(
+            said,
+            "Nothing was changed.",
+            "After a rescue, plug it in again without holding the button. To leave develop mode, write the device "
+            "anew: endcall image --settings FILE.toml",
+        )
+    if code in ("invalid", "full"):
+        try:
+            problems = json.loads(body) if body else []
+        except ValueError:
+            problems = []
+        return InvalidError(said, "Nothing was changed.", code=code, problems=problems)
+    if code == "storage":
+        return NotVerifiedError(said, "What was in force before still is.", "See what the device says: endcall info")
+    if code == "mismatch":
+        return LinkError(
+            said,
+            "They would misread each other.",
+            "Update the computer with: pip install --upgrade endcall; the device with: endcall image",
+        )
+    return LinkError(
+        f"The device refused a request ({code}): {said}",
+        "Program and firmware are of different versions.",
+        "Compare them: endcall --version, endcall list",
+    )

@@ -1,0 +1,125 @@
+"""Which of this computer's serial ports belong to an endcall device, and which one may be opened.
+
+A device is known by its USB identity, its data port by the name of the interface: Linux and Windows call it
+"CircuitPython CDC2 control", macOS "CircuitPython CDC2 data". A console (" CDC " without the 2) is never opened: a
+byte too much there stops the button's program. `find` is a pure function of a listing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+VID, PID = 0x239A, 0x80F4  # CircuitPython on a Pico (its board definition, mpconfigboard.mk); boot.py keeps them
+MANUFACTURER = "endcall"  # what boot.py tells `supervisor.set_usb_identification`
+
+IN_SERVICE, NO_DATA_PORT, BOOTLOADER = "in_service", "no_data_port", "bootloader"
+
+
+@dataclass(frozen=True)
+class PortRecord:
+    """One port, as the operating system lists it; None where it does not say."""
+
+    path: str
+    vid: int | None = None
+    pid: int | None = None
+    serial: str | None = None
+    manufacturer: str | None = None
+    product: str | None = None
+    interface: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A device. `path` is its data port, or with `state` NO_DATA_PORT its console, or with BOOTLOADER its drive.
+
+    serial: the USB serial number, which is the number of the flash chip. is_sure: whether the USB strings say
+    that it is an endcall (Windows does not tell them; then only `hello` can say).
+    """
+
+    state: str
+    path: str
+    serial: str
+    is_sure: bool
+
+
+def list_ports() -> list[PortRecord]:
+    """Every serial port, asked from the operating system."""
+    if sys.platform == "linux":
+        from serial.tools.list_ports import comports
+    else:  # pyserial does not tell the interfaces' names there
+        from adafruit_board_toolkit.circuitpython_serial import comports
+    return [
+        PortRecord(
+            port.device,
+            port.vid,
+            port.pid,
+            port.serial_number,
+            port.manufacturer,
+            port.product,
+            port.interface,
+            port.location,
+        )
+        for port in comports()
+    ]
+
+
+def find(records: Iterable[PortRecord]) -> list[Found]:
+    """The devices in a listing: those in service first, each by its serial number."""
+    groups: dict[tuple, list[PortRecord]] = {}
+    for record in records:
+        if (record.vid, record.pid) == (VID, PID):
+            where = record.serial or (record.location or record.path).partition(":")[0]
+            groups.setdefault((where, record.manufacturer, record.product), []).append(record)
+    found = []
+    for (where, manufacturer, product), ports in groups.items():
+        is_told = product is not None  # on Windows `manufacturer` is that of the driver
+        is_sure = is_told and manufacturer == MANUFACTURER
+        data = [port for port in ports if _is_data(port)]
+        if data and (is_sure or not is_told):
+            found.append(Found(IN_SERVICE, data[0].path, ports[0].serial or where, is_sure))
+        elif not data:
+            found.append(Found(NO_DATA_PORT, ports[0].path, ports[0].serial or where, is_sure))
+    return sorted(found, key=lambda device: (device.state != IN_SERVICE, device.serial, device.path))
+
+
+def _is_data(port: PortRecord) -> bool:
+    return " CDC2 " in (port.interface or "")
+
+
+def console_of(path: str, records: Iterable[PortRecord]) -> Found | None:
+    """The device whose console `path` certainly is, or None.
+
+    Certain means: the same device has a data port besides, or its USB strings say that boot.py did not run. A port
+    that merely has the name of a console may carry a name that Windows remembers from another mode.
+    """
+    records = list(records)
+    for port in records:
+        if port.path == path and (port.vid, port.pid) == (VID, PID) and not _is_data(port):
+            for device in find(record for record in records if record.serial == port.serial):
+                if device.state == IN_SERVICE or (port.product is not None and port.manufacturer != MANUFACTURER):
+                    return device
+    return None
+
+
+def bootloader_drives(roots: Iterable[Path] | None = None) -> list[Found]:
+    """Drives of a Pico that waits in its bootloader for a UF2 file. `roots`: where drives are mounted."""
+    if roots is None:
+        if sys.platform == "win32":
+            roots = [Path(f"{letter}:/") for letter in "DEFGHIJKLMNOPQRSTUVWXYZ"]
+        elif sys.platform == "darwin":
+            roots = Path("/Volumes").glob("RPI-RP2*")
+        else:
+            roots = [root for base in ("/media", "/run/media") for root in Path(base).glob("*/RPI-RP2*")]
+    found = []
+    for root in roots:
+        try:
+            says = (root / "INFO_UF2.TXT").read_text(errors="replace")
+        except OSError:
+            continue
+        if "RPI-RP2" in says:
+            found.append(Found(BOOTLOADER, str(root), "", False))
+    return found

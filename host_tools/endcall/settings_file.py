@@ -1,0 +1,259 @@
+"""Settings as TOML: reading a file, and finding everything that is wrong in it at once.
+
+    [call]
+    warn_s = 30
+
+`call.warn_s = 30` means the same. Python's TOML reader forgets the lines, so `key_lines` finds them again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from endcall.errors import InvalidError, UsageError
+from endcall_core import settings
+from endcall_core.settings import BOOL, CHOICE, HELP, HIGH, INT, KEY, KIND, LOW, SETTINGS
+
+KEYS = tuple(str(row[KEY]) for row in SETTINGS)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. line: in the file, from 1; None where it has none. says: bound and unit included."""
+
+    line: int | None
+    key: str
+    value: Any
+    says: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        shown = "" if self.value is None else f" = {toml_value(self.value)}"
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{where}{self.key}{shown} {self.says}{hint}" if self.key else f"{where}{self.says}"
+
+    def as_dict(self) -> dict[str, Any]:
+        value = self.value if isinstance(self.value, bool | int | float | str | None) else str(self.value)
+        return {"line": self.line, "key": self.key, "value": value, "says": self.says, "nearest": self.nearest}
+
+
+def invalid(problems: list[Problem], where: str) -> InvalidError:
+    """The exception that tells all `problems` of `where` (a file's name, or the command line)."""
+    count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+    return InvalidError(
+        f"{count} in {where}:\n" + "\n".join(f"  {problem}" for problem in problems),
+        "Nothing was changed.",
+        "All settings and their ranges: endcall set --help",
+        problems=[problem.as_dict() for problem in problems],
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """The settings in file `path` by key, unchecked, and the line of each.
+
+    Raises UsageError where it can't be read, InvalidError where it is no TOML.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.", "", "Check the name of the file.") from error
+    except UnicodeDecodeError as error:
+        raise invalid([Problem(None, "", None, "this is no UTF-8 text; save it as UTF-8")], str(path)) from error
+    text = text.replace("\r\n", "\n")
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise invalid([_syntax_problem(str(error), text)], str(path)) from error
+    return dict(_flat(tree, "")), key_lines(text)
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif not (value == {} and _is_table(prefix + key)):
+            yield prefix + key, value
+
+
+def _is_table(name: str) -> bool:
+    return any(key.startswith(name + ".") for key in KEYS)
+
+
+_SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
+
+
+def _syntax_problem(said: str, text: str) -> Problem:
+    """Python's words for a TOML error ("Cannot overwrite a value (at line 4, column 12)") as a problem."""
+    match = _SYNTAX.fullmatch(said)
+    what = match["what"] if match else said
+    line = int(match["line"]) if match and match["line"] else text.count("\n") + 1
+    column = f" (column {match['column']})" if match and match["column"] else ""
+    if what in ("Cannot overwrite a value", "Cannot declare") or what.startswith("Cannot declare"):
+        says = f"this key or table is given twice{column}; keep one"
+    else:
+        says = f"this is no TOML: {what[:1].lower() + what[1:]}{column}"
+    return Problem(line, "", None, says)
+
+
+_TABLE = re.compile(r"\s*\[\s*([^\[\]#]+?)\s*\]")
+_ASSIGNMENT = re.compile(
+    r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*="""
+)
+_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([A-Za-z0-9_-]+)')
+
+
+def key_lines(text: str) -> dict[str, int]:
+    """The line, from 1, of every key in valid TOML `text`; a key inside an inline table has the line of the table."""
+    lines: dict[str, int] = {}
+    table, closing = "", None
+    for number, line in enumerate(text.split("\n"), 1):
+        if closing:  # inside a text of several lines nothing is a key
+            closing = None if closing in line else closing
+            continue
+        match = _TABLE.match(line)
+        if match:
+            table = _dotted(match[1]) + "."
+            lines.setdefault(table[:-1], number)
+            continue
+        match = _ASSIGNMENT.match(line)
+        if match:
+            lines.setdefault(table + _dotted(match[1]), number)
+            value = line[match.end() :].lstrip()
+            for quotes in ('"""', "'''"):
+                if value.startswith(quotes) and quotes not in value[3:]:
+                    closing = quotes
+    return lines
+
+
+def _dotted(text: str) -> str:
+    return ".".join("".join(parts) for parts in _PART.findall(text))
+
+
+def line_of(key: str, lines: dict[str, int]) -> int | None:
+    """The line of `key`, or of the nearest table around it."""
+    while key:
+        if key in lines:
+            return lines[key]
+        key = key.rpartition(".")[0]
+    return None
+
+
+# --- checking -----------------------------------------------------------------------------------------------
+
+
+def problems_alone(changes: dict[str, Any], lines: dict[str, int]) -> list[Problem]:
+    """Everything that is wrong with `changes` on any device, by line: single values, and rules between settings
+    that they break whatever the device's other settings are."""
+    found = [problem for problem in (settings.check(key, changes[key]) for key in changes) if problem]
+    found += _certain_contradictions(changes, {problem[0] for problem in found})
+    return sort(found, changes, lines)
+
+
+def _certain_contradictions(changes: dict[str, Any], bad: set[str]) -> list[tuple]:
+    """Broken rules between settings that no value of an unknown setting would mend.
+
+    Unknown is what `changes` does not give, or gives wrongly: those are tried at the ends of their ranges.
+    """
+    filled = settings.fill({key: changes[key] for key in changes if key not in bad})
+    values = settings.defaults() | filled
+    unknown = [row for row in SETTINGS if row[KEY] not in filled]
+    return [
+        problem
+        for problem in settings.check_together(values)
+        if all(_still(problem[0], values | trial) for row in unknown for trial in _trials(row))
+    ]
+
+
+_FILLED_KEYS = {key for key, _ in settings.FILLED}
+
+
+def _still(key: str, values: dict[str, Any]) -> bool:
+    return any(problem[0] == key for problem in settings.check_together(values))
+
+
+def _trials(row: tuple) -> list[dict[str, Any]]:
+    """The ends of a setting's range, and what lies outside of it but means "off"; every choice of a choice."""
+    if row[KIND] == INT:
+        return [{row[KEY]: value} for value in (row[LOW], row[HIGH], settings.OFF.get(row[KEY], row[LOW]))]
+    if row[KIND] == CHOICE:
+        return [{row[KEY]: value} for value in row[LOW]]
+    return []
+
+
+def sort(found: list[tuple], changes: dict[str, Any], lines: dict[str, int]) -> list[Problem]:
+    """Problem tuples of `endcall_core.settings` as `Problem`s, by line."""
+    problems = []
+    for key, value, says in found:
+        line = line_of(key, lines)
+        if key not in changes and line is None and key in settings.fill(changes) and key in _FILLED_KEYS:
+            line = line_of("release.preset", lines)  # the preset brought it
+        if key not in changes and line is None:
+            says = f"(on the device now) {says}"
+        if settings.find(key) is None:
+            problems.append(Problem(line, key, value, "is not a setting", nearest(key)))
+        else:
+            problems.append(Problem(line, key, value, says))
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.key))
+
+
+def nearest(key: str) -> str | None:
+    """The setting whose name is most like `key`, with or without its table."""
+    close = difflib.get_close_matches(key, KEYS, 1, 0.7)
+    if close:
+        return close[0]
+    last = {known.rpartition(".")[2]: known for known in KEYS}
+    close = difflib.get_close_matches(key.rpartition(".")[2], last, 1, 0.7)
+    return last[close[0]] if close else None
+
+
+def parse_value(key: str, text: str) -> Any:
+    """`text` of a command line as a value of setting `key`; what does not fit stays text, for `check` to refuse."""
+    row = settings.find(key)
+    if row is None:
+        return text
+    if row[KIND] == BOOL:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if row[KIND] == INT and re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    return text
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def toml_value(value: Any) -> str:
+    """`value` in TOML's notation."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return str(value)
+
+
+def to_toml(values: dict[str, Any], comments: bool = False) -> str:
+    """`values` as a file that `read` takes; with `comments`, each with its meaning and range."""
+    out: list[str] = []
+    table = ""
+    for row in SETTINGS:
+        key = row[KEY]
+        if key not in values:
+            continue
+        name, _, last = key.rpartition(".")
+        if name != table:
+            table = name
+            out += ["", f"[{table}]"] if out else [f"[{table}]"]
+        if comments:
+            out += ["", f"# {row[HELP]}", f"# {settings.accepted(row)}"]
+        out.append(f"{last} = {toml_value(values[key])}")
+    return "\n".join(out) + "\n"
