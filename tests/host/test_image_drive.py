@@ -74,6 +74,21 @@ def test_boot_sector_table_and_root_directory_have_an_erase_block_each() -> None
     assert set(image[512:table]) == {0xFF}, "nothing else may be in the boot sector's block"
 
 
+def test_a_directory_names_itself_and_the_one_above() -> None:
+    image = build_drive({"a/b/c/file": b"x", "d/file": b"y"})
+
+    def cluster(block: int, entry: int) -> tuple[bytes, int]:
+        at = block * FLASH_BLOCK + entry * 32
+        return image[at : at + 11].rstrip(), int.from_bytes(image[at + 26 : at + 28], "little")
+
+    file_block = file_offset(image, "a/b/c/file") // FLASH_BLOCK
+    c, b, a = file_block - 1, file_block - 2, file_block - 3  # a directory is followed by what is in it
+    for block, above in ((a, 0), (b, a - 1), (c, b - 1)):  # cluster 2 is block 3; 0 is the root directory
+        assert cluster(block, 0) == (b".", block - 1)
+        assert cluster(block, 1) == (b"..", above)
+    assert image[21] == image[FLASH_BLOCK + 7 * 512] == 0xF8, "media byte, in the boot sector and in the table"
+
+
 def test_every_file_begins_on_an_erase_block_and_shares_none() -> None:
     image = build_drive(FIRMWARE)
     taken: dict[int, str] = {}
@@ -370,6 +385,14 @@ def test_images_that_fatfs_wrote_are_read_to_the_last_byte(size: int, cluster_si
     assert read_drive(bytes(image)) == files
     at = file_offset(bytes(image), "lib/a module with a long name.py")
     assert bytes(image[at : at + 100_000]) == files["lib/a module with a long name.py"]
+
+
+def test_short_names_and_stray_long_names_of_other_writers_are_read() -> None:
+    image = bytearray(build_drive({"ONE.TXT": b"1", "TWO.TXT": b"2", "a longer name.txt": b"3"}))
+    image[image.index(b"ONE     TXT")] = 0x05  # stands for 0xE5, a letter in the code page of MS-DOS
+    image[image.index(b"TWO     TXT") + 12] = 0x08  # Windows: the part before the dot is in small letters
+    image[image.index(b"ALONGE~1TXT")] = ord("B")  # renamed by a system that leaves long names as they are
+    assert read_drive(bytes(image)) == {"\u03c3NE.TXT": b"1", "two.TXT": b"2", "BLONGE~1.TXT": b"3"}
 
 
 def test_a_file_in_pieces_is_read_but_has_no_offset() -> None:

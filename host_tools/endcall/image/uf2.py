@@ -99,8 +99,10 @@ def parse_uf2(data: bytes) -> Uf2:
         names = " and ".join(sorted(map(_family_name, families)))
         raise ImageError(f"The UF2 file is for {names}, not for the RP2040 of a Pico. {_DOWNLOAD}")
     total = headers[0][6]
-    if rest or count < total:
+    if count < total:
         raise ImageError(f"The UF2 file is cut short: it has {count} of {total} blocks. Get it again.")
+    if rest:
+        raise ImageError(f"The UF2 file has {rest} bytes after its last block. Get it again.")
     if sorted(header[5] for header in headers) != list(range(total)) or {h[6] for h in headers} != {total}:
         raise ImageError("The blocks of the UF2 file are not numbered from first to last. Get it again.")
     pages: dict[int, bytes] = {}
