@@ -39,7 +39,7 @@ class FlashChip:
         self._busy_until = 0.0
         self._fails_at: int | None = None
         self._torn_bytes = 0
-        self._apply, ssi._apply_command = ssi._apply_command, self._command
+        ssi._apply_command = self._command
         self._shift, ssi._shift_byte = ssi._shift_byte, self._byte
 
     def fail_at(self, op: int, torn_bytes: int) -> None:
@@ -51,6 +51,9 @@ class FlashChip:
         self.power_lost = False
         self._fails_at = None
         self._busy_until = 0.0
+
+    def _apply(self) -> None:
+        type(self._ssi)._apply_command(self._ssi)
 
     def _command(self) -> None:
         sent = self._ssi._tx_buffer

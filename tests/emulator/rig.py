@@ -5,6 +5,7 @@ the button, looks at the ring, listens to the line and talks to the USB ports, a
 """
 
 import os
+import re
 import struct
 import tty
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,8 @@ UF2_BLOCK = 512
 
 PIN_BUTTON, PIN_RING, PIN_RELAY, PIN_LOOP, PIN_HANDSET = 15, 16, 14, 13, 9
 PIN_BCLK, PIN_LRCLK, PIN_DATA, PIN_MUTE, PIN_COUPLING, PIN_LED = 10, 11, 12, 22, 17, 25
+
+WINDOW_TITLE = re.compile("\x1b]0;.*?\x1b\\\\", re.DOTALL)
 
 Pixels = list[tuple[int, int, int]]
 
@@ -181,6 +184,7 @@ class Pico:
         self.line = Line(self)
         self._mcu.gpio[PIN_RELAY].add_listener(lambda *_: self.line._update())
         self._mcu.on_break = self._crashed
+        self._mcu.watchdog.on_watchdog_trigger = self._watchdog_reset
         self._pty: _PtyBridge | None = None
         self._power_on()
 
@@ -189,7 +193,8 @@ class Pico:
         """Power on a Pico.
 
         `image` is a UF2 (path or bytes) with runtime and drive, or the raw flash of another run.
-        `quick` leaves out CircuitPython's fixed wait of 1 s; the reset reason then reads WATCHDOG.
+        `quick` leaves out CircuitPython's fixed wait of 1 s at this and every later start; the reset reason
+        then always reads WATCHDOG.
         """
         content = Path(image).read_bytes() if isinstance(image, str | os.PathLike) else image
         if content[:4] == b"UF2\n":
@@ -244,6 +249,15 @@ class Pico:
             if self.now_ms - start >= within_ms:
                 raise NotSeen(f"{what}: not seen within {within_ms:g} ms\n{self.describe()}")
             self.run(1)
+
+    def run_until_says(self, text: str, within_ms: float = 3000) -> str:
+        """Let time pass until a whole line with `text` has come over the console; return the last such line."""
+
+        def line() -> str | None:
+            lines = self.console.split("\n")[:-1]
+            return next((line.rstrip("\r") for line in reversed(lines) if text in line), None)
+
+        return self.run_until(line, within_ms, what=f"{text!r} on the console")
 
     def describe(self) -> str:
         """Return the state of the desk in a few lines, for failures."""
@@ -326,8 +340,8 @@ class Pico:
 
     @property
     def console(self) -> str:
-        """What the console port said since the first power-on."""
-        return self.usb.console.received.decode("utf-8", "replace")
+        """What the console port said since the first power-on, without CircuitPython's window titles."""
+        return WINDOW_TITLE.sub("", self.usb.console.received.decode("utf-8", "replace"))
 
     def console_write(self, data: bytes) -> None:
         """Type into the console port."""
@@ -384,6 +398,12 @@ class Pico:
         `run` then raises `PowerLost`; go on with `power_cycle()`.
         """
         self._flash.fail_at(op, torn_bytes)
+
+    def _watchdog_reset(self) -> None:
+        """The watchdog has bitten, or the program has asked for a reset (which goes the same way)."""
+        self._device.hard_reset(cause=ResetCause.WATCHDOG)
+        if self._quick:
+            self._skip_wait()
 
     def reset(self) -> None:
         """Pull the RUN pin low for a moment: the chip restarts, its memory keeps what was in it."""

@@ -33,11 +33,12 @@ class Recording:
 
     @property
     def rate(self) -> float:
-        """Frames per second as measured on the wire, pauses left out."""
+        """Frames per second as measured on the wire: of the usual frame, pauses and other rates left out."""
         steps = sorted(b - a for a, b in zip(self.times_ns, self.times_ns[1:], strict=False))
         if not steps:
             raise ValueError("a recording of less than two frames has no sample rate")
-        usual = [step for step in steps if step < 2 * steps[len(steps) // 2]]
+        median = steps[len(steps) // 2]
+        usual = [step for step in steps if abs(step - median) < median / 10]
         return 1e9 * len(usual) / sum(usual)
 
     def gaps(self) -> list[Gap]:
@@ -61,7 +62,10 @@ class Recording:
 
 
 class I2sListener:
-    """Decodes 16-bit stereo in the Philips format: the most significant bit one clock after LRCLK changes."""
+    """Decodes 16-bit stereo in the Philips format: the most significant bit one clock after LRCLK changes.
+
+    CircuitPython sends the right word of a frame first, then the left one (LRCLK low).
+    """
 
     def __init__(self, gpio: list[Any], clock: Any, bclk: int, lrclk: int, data: int) -> None:
         left, right, times = array("h"), array("h"), array("d")
@@ -70,10 +74,10 @@ class I2sListener:
         high = GPIOPinState.HIGH
         word = bits = 0
         was_right = False
-        left_word: int | None = None
+        right_word: int | None = None
 
         def clocked(new: GPIOPinState, _: GPIOPinState) -> None:
-            nonlocal word, bits, was_right, left_word
+            nonlocal word, bits, was_right, right_word
             if new is not high:
                 return
             word = word << 1 | line.raw_output_value
@@ -83,13 +87,13 @@ class I2sListener:
                 return
             # That bit was the last of the channel before. A word cut short by a start is thrown away.
             value = (word >> bits - 16 & 0xFFFF) if bits >= 16 else None
-            if not was_right:
-                left_word = value
-            elif left_word is not None and value is not None:
-                left.append(left_word - (left_word >> 15 << 16))
-                right.append(value - (value >> 15 << 16))
+            if was_right:
+                right_word = value
+            elif right_word is not None and value is not None:
+                left.append(value - (value >> 15 << 16))
+                right.append(right_word - (right_word >> 15 << 16))
                 times.append(clock.nanos)
-                left_word = None
+                right_word = None
             word = bits = 0
             was_right = is_right
 
