@@ -172,10 +172,11 @@ def _refuse_console(path: str) -> None:
             "Typing there would stop the button's program, so endcall does not open it.",
             f"Use its data port: --port {device.path}",
         )
-    raise _not_in_service(device)
+    raise not_in_service(device)
 
 
-def _not_in_service(device: Found) -> NotInServiceError:
+def not_in_service(device: Found) -> NotInServiceError:
+    """What is wrong with a device that offers no endcall port."""
     if device.state == BOOTLOADER:
         return NotInServiceError(
             f"A Pico waits in its bootloader, as drive {device.path}.",
@@ -205,7 +206,7 @@ def _nothing(found: list[Found], choice: Choice) -> EndcallError:
     if choice.serial is None:
         other += ports.bootloader_drives()
     if other:
-        return _not_in_service(other[0])
+        return not_in_service(other[0])
     return NoDeviceError(
         "No endcall device was found.",
         "None is plugged in, its cable carries no data, or it shows no USB port (usb.access = service).",

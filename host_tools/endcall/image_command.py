@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from endcall.contents import firmware_files, mutable_files
-from endcall.image import EMULATOR_UID, FLASH_BLOCK, boot_out, build_drive, combine
+from endcall.contents import ContentsError, firmware_files, mutable_files, stock_prompts
+from endcall.errors import InvalidError, UsageError
+from endcall.image import EMULATOR_UID, FLASH_BLOCK, ImageError, boot_out, build_drive, combine
+from endcall_core import layout
 
 
 def build(
@@ -34,3 +37,42 @@ def build(
     said = boot_py_output if "boot.py" in files else None
     files.setdefault("boot_out.txt", boot_out(uf2, uid, said))
     return combine(uf2, build_drive(files), b"\xff" * FLASH_BLOCK if erase_log else None)
+
+
+def make(
+    runtime: Path, values: dict, prompts: dict[str, bytes], uid: str | None = None, erase_log: bool = False
+) -> bytes:
+    """`build` with the stock prompts besides `prompts`, as far as there is room or a setting names them.
+
+    Raises UsageError where `runtime` can't be read, InvalidError where the image can't be made.
+    """
+    named = {values["prompt.closing"], values["prompt.warning"]}
+    every = stock_prompts() | prompts
+    if len(every) >= len(layout.SLOT_PATHS):
+        every = {name: data for name, data in every.items() if name in prompts or name in named}
+    try:
+        return build(runtime, values, every, uid=uid or EMULATOR_UID, erase_log=erase_log)
+    except OSError as error:
+        raise UsageError(f"{runtime} can't be read: {error.strerror}.", "", "Check the name of the file.") from error
+    except (ImageError, ContentsError) as error:
+        raise InvalidError(f"The image can't be made: {error}", "Nothing was written.") from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write `data` to `path` whole or not at all. Raises UsageError.
+
+    On the drive of a Pico in its bootloader there is no second name to write under: the Pico restarts with the
+    last block.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if (path.parent / "INFO_UF2.TXT").exists():
+            path.write_bytes(data)
+            return
+        try:
+            fresh.write_bytes(data)
+            os.replace(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}.", "", "Choose another --output.") from error

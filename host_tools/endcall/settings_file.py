@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from endcall.errors import InvalidError, UsageError
-from endcall_core import settings
+from endcall_core import presets, settings
 from endcall_core.settings import BOOL, CHOICE, HELP, HIGH, INT, KEY, KIND, LOW, SETTINGS
 
 KEYS = tuple(str(row[KEY]) for row in SETTINGS)
@@ -257,3 +257,11 @@ def to_toml(values: dict[str, Any], comments: bool = False) -> str:
             out += ["", f"# {row[HELP]}", f"# {settings.accepted(row)}"]
         out.append(f"{last} = {toml_value(values[key])}")
     return "\n".join(out) + "\n"
+
+
+def settings_help() -> str:
+    """Every setting with its range and meaning, as plain text for `--help`."""
+    width = max(map(len, KEYS))
+    lines = [f"  {row[KEY]:<{width}}  {settings.accepted(row)}: {row[HELP]}" for row in SETTINGS]
+    names = ", ".join(str(row[presets.NAME]) for row in presets.PRESETS)
+    return "Settings:\n" + "\n".join(lines) + f"\n\nPresets: {names}"
