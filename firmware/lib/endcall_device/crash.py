@@ -26,10 +26,14 @@ def text():
 
 
 def note(said):
-    """Count a crash and keep what it said (ASCII; cut to 200 characters)."""
+    """Count a crash and keep what it said (ASCII; cut to 200 characters).
+
+    Without quotes and backslashes: JSON would double them, and `hello` must fit a frame with this text in it.
+    """
     memory = alarm.sleep_memory
     crashes = min(255, count() + 1)
-    data = bytes([ord(char) if 32 <= ord(char) < 127 else 63 for char in said[-_TEXT_MAX:]])
+    said = said[-_TEXT_MAX:].replace('"', "'").replace("\\", "/")
+    data = bytes([ord(char) if 32 <= ord(char) < 127 else 63 for char in said])
     memory[0] = MAGIC
     memory[1] = crashes
     memory[2] = len(data)
