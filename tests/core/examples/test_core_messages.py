@@ -1,0 +1,72 @@
+"""The list of requests, and what is wrong with an instance of one."""
+
+from endcall_core import messages
+
+GOOD = {
+    "hello": {"protocol": 1},
+    "status": {},
+    "check": {},
+    "time": {"epoch_s": 1700000000},
+    "get": {},
+    "stage": {"values": {"call.warn_s": 45}},
+    "commit": {},
+    "discard": {},
+    "log": {"after": 0},
+    "prompts": {},
+    "prompt_begin": {"name": "a.wav", "bytes": 5000, "sum": "00000000"},
+    "prompt_data": {"at": 0},
+    "prompt_end": {},
+    "prompt_remove": {"name": "a.wav"},
+}
+
+
+def test_every_request_has_an_example_here():
+    assert sorted(GOOD) == sorted([row[messages.NAME] for row in messages.REQUESTS])
+    for row in messages.REQUESTS:
+        assert row[messages.HELP]
+        assert messages.find(row[messages.NAME]) is row
+        assert messages.problem(row, GOOD[row[messages.NAME]], 5) is None
+
+
+def test_what_changes_something_says_so():
+    writes = [row[messages.NAME] for row in messages.REQUESTS if row[messages.WRITES]]
+    assert sorted(writes) == sorted(
+        ["stage", "commit", "discard", "prompt_begin", "prompt_data", "prompt_end", "prompt_remove"]
+    )
+
+
+def test_a_missing_field():
+    for row in messages.REQUESTS:
+        for name, kind, _ in row[messages.FIELDS]:
+            if kind == messages.PAYLOAD:
+                assert "raw bytes" in messages.problem(row, GOOD[row[messages.NAME]], 0)
+            else:
+                request = dict(GOOD[row[messages.NAME]])
+                del request[name]
+                said = messages.problem(row, request, 5)
+                assert name in said
+                assert row[messages.NAME] in said
+
+
+def test_a_field_of_the_wrong_kind():
+    wrong = {
+        messages.INT: (True, False, None, "1", 1.5, [], {}),
+        messages.TEXT: (True, None, 1, [], {}),
+        messages.OBJECT: (True, None, 1, "x", []),
+    }
+    for row in messages.REQUESTS:
+        for name, kind, _ in row[messages.FIELDS]:
+            for value in wrong.get(kind, ()):
+                request = dict(GOOD[row[messages.NAME]])
+                request[name] = value
+                assert kind in messages.problem(row, request, 5), (row[0], name, value)
+
+
+def test_no_such_request():
+    for name in (None, 5, "", "helo", [], {}):
+        assert messages.find(name) is None
+
+
+def test_error_codes_are_known_once():
+    codes = [code for code, _ in messages.ERRORS]
+    assert len(set(codes)) == len(codes) == 10
