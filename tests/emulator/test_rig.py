@@ -97,6 +97,15 @@ def test_a_released_button_leaves_the_pin_to_its_pull(on_a_copy: Fork) -> None:
     assert "UP True" in console
 
 
+def test_a_program_reads_back_its_own_output(on_a_copy: Fork) -> None:
+    def scenario(pico: Pico) -> list[bool]:
+        tell(pico, "for i in range(4): led.value = not led.value\nprint('BLINKED')")
+        pico.run_until_says("BLINKED")
+        return [edge.level for edge in pico.edges(PIN_LED)]
+
+    assert on_a_copy(scenario) == [True, False, True, False]
+
+
 # The ring
 
 
