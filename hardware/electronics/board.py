@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
+# ruff: noqa: E501 - tables and geometry read better in one line
 """Make the board: parts, nets, outline, ground pour, isolation gap, silkscreen; then route.py draws the copper.
 
 Needs Debian's KiCad 6 and its Python: /usr/bin/python3 -m hardware.electronics.board (from the repository root)
@@ -166,7 +167,7 @@ def hits(a: Box, b: Box, room: float = 0.0) -> bool:
 def box_of(item) -> Box:
     r = item.GetBoundingBox()
     ox, oy = ORIGIN
-    return tuple(v / 1e6 - o for v, o in zip((r.GetLeft(), r.GetTop(), r.GetRight(), r.GetBottom()), (ox, oy, ox, oy)))
+    return tuple(v / 1e6 - o for v, o in zip((r.GetLeft(), r.GetTop(), r.GetRight(), r.GetBottom()), (ox, oy, ox, oy), strict=True))
 
 
 def words_box(words: str, x: float, y: float, size: float, rot: int) -> Box:
@@ -247,8 +248,9 @@ def silkscreen(b) -> None:
         bx1, by1, bx2, by2 = bodies[ref]
         cx, cy = (bx1 + bx2) / 2, (by1 + by2) / 2
         tall = by2 - by1 > bx2 - bx1
-        for which, words in ((f.Reference(), ref), (f.Value(), part.value)):
-            if which is f.Value() and ref in ("J3", "J4", "U1"):
+        for is_value, words in ((False, ref), (True, part.value)):
+            which = f.Value() if is_value else f.Reference()
+            if is_value and ref in ("J3", "J4", "U1"):
                 which.SetVisible(False)
                 continue
             inside_ok = ref[0] == "R" or ref in (
@@ -270,7 +272,7 @@ def silkscreen(b) -> None:
             )
             spots = []
             for size in (1.0, 0.9, 0.8):
-                if inside_ok and (which is f.Value() or ref[0] != "R"):
+                if inside_ok and (is_value or ref[0] != "R"):
                     for dy in (0.0, 1.5, -1.5, 3.0, -3.0):
                         for dx in (0.0, 2.0, -2.0):
                             spots.append(
@@ -311,7 +313,7 @@ def silkscreen(b) -> None:
                 break
             else:
                 which.SetVisible(False)
-                missing.append(f"{ref} {'value' if which is f.Value() else 'reference'}")
+                missing.append(f"{ref} {'value' if is_value else 'reference'}")
     if missing:
         print("no free place on the silkscreen for:", ", ".join(missing))
 

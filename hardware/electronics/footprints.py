@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
+
 """The three footprints that KiCad's libraries lack, as text. usage: python -m hardware.electronics.footprints"""
 
 from __future__ import annotations

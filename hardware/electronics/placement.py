@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
+# ruff: noqa: E501 - tables and geometry read better in one line
 """Where everything stands on the board: by hand, in mm from the upper left corner, y down.
 
 The order from left to right is USB side, isolation gap, line side, as in the schematic. Needs no KiCad, so the

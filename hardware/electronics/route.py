@@ -37,8 +37,9 @@ class Router:
         self.line_nets = circuit.LINE_NETS
         self.pads: list[tuple[str, float, float, float, float, bool]] = []
         self.of_net: dict[str, list[int]] = {}
-        for f in board.GetFootprints():
-            for p in f.Pads():
+        # sorted: KiCad's own order follows random identifiers
+        for f in sorted(board.GetFootprints(), key=lambda f: f.GetReference()):
+            for p in sorted(f.Pads(), key=lambda p: (p.GetNumber(), p.GetPosition().x, p.GetPosition().y)):
                 x, y = p.GetPosition().x / 1e6 - ORIGIN[0], p.GetPosition().y / 1e6 - ORIGIN[1]
                 box = p.GetBoundingBox()
                 hole = p.GetDrillSize().x / 2e6 + (0.3 if p.GetAttribute() == pcbnew.PAD_ATTRIB_NPTH else 0)

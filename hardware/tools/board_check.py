@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
+
 """Check the committed board: DRC without a violation, a canary that proves the DRC bites, netlist, gap.
 
 usage: /usr/bin/python3 -m hardware.tools.board_check   (from the repository root; needs Debian's KiCad)
@@ -168,7 +169,8 @@ def main() -> int:
     for ext in ("pcb", "pro", "dru"):
         shutil.copy(SOURCE / f"endcall.kicad_{ext}", OUT)
     steps = (rules_present, drc_clean, canary, same_netlist, gap_is_free)
-    return 0 if all([in_own_process(s) for s in steps]) else 1
+    results = [in_own_process(s) for s in steps]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
