@@ -134,11 +134,11 @@ class Call:
     """One moment. Treat it as frozen: `step` makes a new one.
 
     state, since_ms: where we are, and since when. rules: every setting by its key. checking: why a self-check runs
-    (PRESSED, ROUTINE) or None. warnings, warned_s: how many were given, and when, in s since the episode began.
-    prompt_ms, prompt_since_ms: duration and start of the prompt, 0 until it started; finished_ms: when the closing
-    prompt was over, or None. attempts, dropped: of the release. fault: number, 0 = none. is_down, down_ms, up_ms:
-    the button. gesture: the state in which the live gesture began, or None. refused_ms: when a press was last
-    refused, or None. handset_down: seen in RECOVER. aged_ms: when old instants were last moved along.
+    (PRESSED, ROUTINE) or None. began_ms: when the episode began, or None. warnings, warned_s: how many were given, and
+    when, in s since then. prompt_ms, prompt_since_ms: duration and start of the closing prompt, 0 and None until it
+    started; finished_ms: when it was over, or None. attempts, dropped: of the release. fault: number, 0 = none.
+    is_down, down_ms, up_ms: the button. gesture: the state in which the live gesture began, or None. refused_ms: when
+    a press was last refused, or None. handset_down: seen in RECOVER. aged_ms: when old instants were last moved along.
     deadline_ms: when TIME is next due.
     """
 
@@ -319,12 +319,12 @@ def _check_hold(call, now_ms, actions):
 
 def _forget_episode(call):
     call.in_episode = False
-    call.began_ms = 0
+    call.began_ms = None
     call.warnings = 0
     call.warned_s = ()
     call.is_threat = call.apologised = False
-    call.prompt_ms = call.prompt_since_ms = 0
-    call.finished_ms = None
+    call.prompt_ms = 0
+    call.prompt_since_ms = call.finished_ms = None
     call.attempts = 0
     call.dropped = False
 
@@ -564,8 +564,8 @@ OVER = {
 def _is_undecided(call):
     """The button is down and it can't be told yet what it will mean, so the state waits.
 
-    In WARN and WATCH: press or hold. In ENFORCE: hold or not, and whether the button is stuck; the line is never
-    opened under a button that is down.
+    In WARN and WATCH: press or hold. In ENFORCE: hold or not, and whether the button is stuck; no release begins
+    under a button that is down.
     """
     if not call.is_down or call.state not in (WARN, WATCH, ENFORCE):
         return False
