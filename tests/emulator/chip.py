@@ -15,7 +15,7 @@ waits for that flag, so with the fault it returns at once where on the chip it w
 """
 
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from .native import use_local_build
 
@@ -117,7 +117,7 @@ class Engine:
                 self.running.remove(pio)
         self.rp2040.pio = self.running
         try:
-            execute_batch(self, 1)
+            execute_batch(cast(Any, self), 1)
         finally:
             self.rp2040.pio = self.all_pios
 

@@ -11,8 +11,9 @@ import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .chip import corrected_rp2040  # first: it chooses the build of rp2040py
 from .flash import FlashChip, FlashOp, PowerLost
@@ -104,6 +105,8 @@ class Line:
         self._pico = pico
         self.handset_up = False
         self.far_end_clear = False
+        self._ringing_until_ns = 0.0
+        self._zero_crossing = False
         self._update()
 
     @property
@@ -131,8 +134,9 @@ class Line:
         return breaks
 
     def lift_handset(self) -> None:
-        """Take the handset off the hook."""
+        """Take the handset off the hook; that ends the ringing."""
         self.handset_up = True
+        self._ringing_until_ns = 0.0
         self._update()
 
     def hang_up_handset(self) -> None:
@@ -151,10 +155,39 @@ class Line:
 
         self._pico.after(ms, over)
 
+    def rings(self, ms: float = 2000, hz: float = 20, low_pct: float = 95) -> None:
+        """The exchange rings for `ms`, or until the handset is lifted.
+
+        The sense circuit conducts on both half waves, `low_pct` percent of the time; the rest are gaps
+        around the zero crossings, two per period.
+        """
+        half_ms = 500 / hz
+        gap_ms = half_ms * (1 - low_pct / 100)
+        self._ringing_until_ns = self._pico.now_ns + ms * 1e6
+
+        def half_wave() -> None:
+            self._zero_crossing = False
+            self._update()
+            if self.ringing:
+                self._pico.after(half_ms - gap_ms, crossing)
+
+        def crossing() -> None:
+            self._zero_crossing = True
+            self._update()
+            self._pico.after(gap_ms, half_wave)
+
+        half_wave()
+
+    @property
+    def ringing(self) -> bool:
+        """True while the exchange rings."""
+        return not self.handset_up and self._pico.now_ns < self._ringing_until_ns
+
     def _update(self) -> None:
         """Put on the sense pins what the circuit would; both have pull-ups on the board."""
         gpio = self._pico._mcu.gpio
-        gpio[PIN_LOOP].set_input_value(not self.loop_current)
+        bell = self.ringing and not self._zero_crossing and not self.is_open
+        gpio[PIN_LOOP].set_input_value(not (self.loop_current or bell))
         gpio[PIN_HANDSET].set_input_value(not (self.is_open and self.handset_up))
 
 
@@ -163,10 +196,10 @@ class Pico:
 
     def __init__(self, flash: bytes | bytearray, *, quick: bool = True) -> None:
         self._quick = quick
-        self._device = BaseDevice(board=BoardSpec(mcu=corrected_rp2040, image=os.devnull))
-        self._mcu = self._device.mcu
-        self._clock = self._mcu.clock
-        self._engine = self._clock.engine
+        self._device: Any = BaseDevice(board=BoardSpec(mcu=cast(Any, corrected_rp2040), image=os.devnull))
+        self._mcu: Any = self._device.mcu
+        self._clock: Any = self._mcu.clock
+        self._engine: Any = self._clock.engine
         if len(flash) > FLASH_SIZE:
             raise ValueError(f"{len(flash)} bytes do not fit a Pico's {FLASH_SIZE}")
         self._mcu.flash[: len(flash)] = flash
@@ -215,7 +248,12 @@ class Pico:
 
     def after(self, ms: float, action: Callable[[], Any]) -> None:
         """Do `action` in `ms` of emulated time, exactly then, whatever runs."""
-        alarm = self._clock.create_alarm(lambda: (self._alarms.discard(alarm), action()))
+
+        def due() -> None:
+            self._alarms.discard(alarm)
+            action()
+
+        alarm = self._clock.create_alarm(due)
         self._alarms.add(alarm)
         alarm.schedule(ms * 1e6)
 
@@ -284,10 +322,19 @@ class Pico:
         """Let the button go; the pin is then left to its pull-up, if the program set one."""
         self._mcu.gpio[PIN_BUTTON].release_input()
 
-    def press(self, ms: float = 200) -> None:
-        """Press the button now and release it in `ms` of emulated time. Time does not pass here."""
-        self.hold_button()
-        self.after(ms, self.release_button)
+    def press(self, ms: float = 200, bounce_ms: float = 0) -> None:
+        """Press the button now and release it in `ms` of emulated time. Time does not pass here.
+
+        With `bounce_ms` the contact chatters that long, four times per millisecond, at both ends.
+        """
+        self._settle(self.hold_button, self.release_button, bounce_ms)
+        self.after(ms, lambda: self._settle(self.release_button, self.hold_button, bounce_ms))
+
+    def _settle(self, reach: Callable[[], None], back: Callable[[], None], bounce_ms: float) -> None:
+        reach()
+        if bounce_ms > 0:
+            self.after(0.125, back)
+            self.after(0.25, lambda: self._settle(reach, back, bounce_ms - 0.25))
 
     # Ring
 
@@ -451,7 +498,7 @@ class Pico:
 
     def fork_all(self, scenarios: Sequence[Callable[["Pico"], Any]]) -> list[Any]:
         """Run every scenario on its own copy of this Pico, on all cores; return their results in order."""
-        return run_all([lambda scenario=scenario: scenario(self) for scenario in scenarios])
+        return run_all([partial(scenario, self) for scenario in scenarios])
 
 
 class _PtyBridge:

@@ -11,6 +11,8 @@ import sys
 import wave
 from array import array
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -42,7 +44,7 @@ while True:
         exec(text, scope)
 """
 
-Fork = Callable[[Callable[[Pico], object]], object]
+Fork = Callable[[Callable[[Pico], Any]], Any]
 
 
 def tell(pico: Pico, program: str) -> None:
@@ -80,6 +82,25 @@ def test_a_press_is_seen_for_as_long_as_it_lasts(on_a_copy: Fork) -> None:
     on, off = (ms for _, ms in edges)
     assert 0 < on - start < 1
     assert off - start == pytest.approx(37, abs=1)
+
+
+def test_a_bouncing_press_chatters_at_both_ends(on_a_copy: Fork) -> None:
+    def scenario(pico: Pico) -> list[float]:
+        tell(pico, "b = pin(board.GP15, pull=digitalio.Pull.UP)\nprint('ON')\nwhile True: led.value = not b.value")
+        pico.run_until_says("ON")
+        pico.run(20)
+        start = pico.now_ms
+        pico.press(ms=20, bounce_ms=2)
+        pico.run(40)
+        return [edge.ns / 1e6 - start for edge in pico.edges(PIN_LED)]
+
+    edges = on_a_copy(scenario)
+    pressing = [ms for ms in edges if ms < 3]
+    releasing = [ms for ms in edges if ms > 19]
+    assert len(edges) == len(pressing) + len(releasing)
+    assert len(pressing) % 2 == len(releasing) % 2 == 1
+    assert len(pressing) > 6
+    assert len(releasing) > 6
 
 
 def test_a_released_button_leaves_the_pin_to_its_pull(on_a_copy: Fork) -> None:
@@ -206,7 +227,7 @@ def test_the_sense_pins_follow_handset_relay_and_far_end(on_a_copy: Fork) -> Non
     )
 
     def scenario(pico: Pico) -> list[tuple[bool, bool]]:
-        seen = []
+        seen: list[tuple[bool, bool]] = []
 
         def look() -> None:
             """Note what the chip reads: (loop current flows, handset seen up)."""
@@ -244,6 +265,32 @@ def test_the_sense_pins_follow_handset_relay_and_far_end(on_a_copy: Fork) -> Non
         (False, False),  # handset down
         (False, False),  # relay closed again
     ]
+
+
+def test_ringing_pulls_the_sense_low_with_gaps_until_the_handset_is_lifted(on_a_copy: Fork) -> None:
+    program = (
+        "loop = pin(board.GP13, pull=digitalio.Pull.UP)\n"
+        "def listen(word):\n"
+        "    low = gaps = total = 0\n    last = False\n    end = time.monotonic_ns() + 100_000_000\n"
+        "    while time.monotonic_ns() < end:\n"
+        "        now = loop.value\n        low += not now\n        gaps += now and not last\n"
+        "        last = now\n        total += 1\n"
+        "    print(word, gaps, 100 * low // total)\n"
+        "listen('RINGING')\ntime.sleep(0.05)\nlisten('ANSWERED')"
+    )
+
+    def scenario(pico: Pico) -> tuple[str, str]:
+        pico.line.rings(ms=1000)
+        tell(pico, program)
+        ringing = pico.run_until_says("RINGING")
+        pico.line.lift_handset()
+        return ringing, pico.run_until_says("ANSWERED")
+
+    ringing, answered = on_a_copy(scenario)
+    assert answered == "ANSWERED 0 100"
+    _, gaps, low_pct = ringing.split()
+    assert 3 <= int(gaps) <= 5, "twice per period of 50 ms"
+    assert 92 <= int(low_pct) <= 98
 
 
 # USB
@@ -361,7 +408,7 @@ def test_whatever_ports_there_are_work(boot: Callable[..., Pico], boot_py: str, 
     for port in pico.usb.ports:
         port.read()
         port.write(b"anybody there?")
-        pico.run_until(lambda port=port: port.received.endswith(b"ANYBODY THERE?"), what=f"{port.name} echo")
+        pico.run_until(partial(port.received.endswith, b"ANYBODY THERE?"), what=f"{port.name} echo")
     if not data:
         with pytest.raises(RuntimeError, match="no data port"):
             pico.data.write(b"x")

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import adafruit_pioasm
 import pioemu
@@ -84,7 +85,7 @@ def test_the_cycles_are_counted_right(source: str) -> None:
 
 def test_a_break_is_exact_whatever_the_cpu_does(boot: Callable[..., Pico]) -> None:
     cases = [(RENEWABLE, ASLEEP), (RENEWABLE, BUSY), (REFERENCE, ASLEEP), (REFERENCE, BUSY)]
-    results = run_all([lambda case=case: run(boot, *case) for case in cases])
+    results = run_all([partial(run, boot, *case) for case in cases])
     for breaks, took_ms in results:
         assert [b.length_ms for b in breaks] == [pytest.approx(EXPECTED_MS, abs=0.001)]
         assert took_ms < 1, "without wait_for_txstall, write() returns when the FIFO is empty"
