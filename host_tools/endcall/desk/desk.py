@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from endcall.contents import mutable_files
 from endcall_core import layout
 from endcall_device.app import App, Parts
 from endcall_device.blocks import BlockFile
 from endcall_device.prompts import Prompts
 from endcall_device.store import IncidentLog, SettingsStore
-
-from endcall.contents import mutable_files
 
 from . import parts
 

@@ -154,6 +154,8 @@ class Phone:
     far_end_feeds: bool = True
     #: The caller is still connected; a break that means hang-up to the exchange ends it.
     in_call: bool = True
+    #: Ringing voltage is above the zero crossing right now: current flows through the bell, handset down or not.
+    bell_current: bool = False
 
 
 class Line:
@@ -202,7 +204,8 @@ class Line:
 
     def loop_current(self) -> bool:
         """What flows through phone, relay and exchange."""
-        return self.phone.handset_up and self.phone.far_end_feeds and not self.is_open(0)
+        flows = (self.phone.handset_up and self.phone.far_end_feeds) or self.phone.bell_current
+        return flows and not self.is_open(0)
 
     def handset_up(self) -> bool:
         return self.phone.handset_up
@@ -247,7 +250,7 @@ class Nvm:
     """
 
     data: bytearray = field(default_factory=lambda: bytearray(b"\xff" * 4096))
-    saved: Callable[[bytes], None] = lambda data: None
+    saved: Callable[[bytes], object] = lambda data: None
     erases: int = 0
 
     def __len__(self) -> int:
