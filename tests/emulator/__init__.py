@@ -24,8 +24,8 @@ How long it takes, in CPU seconds per emulated second (2 GHz class server core, 
 So: let the program sleep, start once and work on copies (`pico.fork`, `pico.fork_all`), and ship the right
 boot_out.txt (`boot()` does), or every start pays a second of waiting and five erases.
 
-What is not as on the board: the flash is written in no time unless `flash_takes` is set; CircuitPython's second of
-waiting for safe mode is left out unless `quick=False`; the audio FIFO is 4 words deep instead of 8; there is no analog,
-no brown-out, no USB suspend, no 1200-baud entry into the bootloader; a program reads back its own outputs
-on watched pins only (relay, coupling, mute, LED).
+What is not as on the board: the flash is written in no time unless `flash_takes` is set; CircuitPython's second
+of waiting for safe mode is left out unless `quick=False`; the audio FIFO is 4 words deep instead of 8; there is no
+analog, no brown-out, no USB suspend; the bootloader is entered (`pico.in_bootloader`) and does nothing; a program
+reads back its own outputs on watched pins only (relay, coupling, mute, LED).
 """

@@ -35,6 +35,7 @@ UF2_BLOCK = 512
 PIN_BUTTON, PIN_RING, PIN_RELAY, PIN_LOOP, PIN_HANDSET = 15, 16, 14, 13, 9
 PIN_BCLK, PIN_LRCLK, PIN_DATA, PIN_MUTE, PIN_COUPLING, PIN_LED = 10, 11, 12, 22, 17, 25
 
+BOOT_VECTOR_MAGIC = 0xB007C0D3  # in scratch register 4: start at the address in register 7 (datasheet, 2.8.1.1)
 WINDOW_TITLE = re.compile("\x1b]0;.*?\x1b\\\\", re.DOTALL)
 
 Pixels = list[tuple[int, int, int]]
@@ -303,7 +304,7 @@ class Pico:
         ring = " ".join(bytes(pixel).hex() for pixel in self.ring()) or "(no frame yet)"
         breaks = ", ".join(f"{b.length_ms:.3f} ms{'' if b.closed else ' so far'}" for b in self.line.breaks())
         return (
-            f"time: {self.now_ms:.1f} ms\n"
+            f"time: {self.now_ms:.1f} ms{', in the bootloader' if self.in_bootloader else ''}\n"
             f"usb: {'ready' if self.usb.ready else 'not ready'}, ports: "
             f"{', '.join(port.name for port in self.usb.ports) or 'none'}\n"
             f"line: {'OPEN' if self.line.is_open else 'closed'}, handset "
@@ -453,13 +454,21 @@ class Pico:
         self._flash.fail_at(op, torn_bytes)
 
     def _watchdog_reset(self) -> None:
-        """The watchdog has bitten, or the program has asked for a reset (which goes the same way)."""
+        """The watchdog has bitten, or the program has asked for a reset (which goes the same way).
+
+        `reset_usb_boot` asks for the bootloader through the watchdog's scratch registers. The bootloader is
+        not emulated: the chip stands still, off the bus, until `reset()` or `power_cycle()`.
+        """
+        self.in_bootloader = self._mcu.watchdog.scratch_data[4] == BOOT_VECTOR_MAGIC
         self._device.hard_reset(cause=ResetCause.WATCHDOG)
-        if self._quick:
+        if self.in_bootloader:
+            self._mcu.core.waiting = True  # with every interrupt disabled by the reset, for good
+        elif self._quick:
             self._skip_wait()
 
     def reset(self) -> None:
         """Pull the RUN pin low for a moment: the chip restarts, its memory keeps what was in it."""
+        self.in_bootloader = False
         self._device.hard_reset(cause=ResetCause.RUN_PIN)
         self._stop_watchdog()
         if self._quick:
@@ -476,6 +485,7 @@ class Pico:
         self._power_on()
 
     def _power_on(self) -> None:
+        self.in_bootloader = False
         self._mcu.core.pc = FLASH_ADDRESS
         self._mcu.vreg_and_chip_reset.record_reset_cause(HAD_POR)
         if self._quick:

@@ -414,6 +414,24 @@ def test_whatever_ports_there_are_work(boot: Callable[..., Pico], boot_py: str, 
             pico.data.write(b"x")
 
 
+def test_1200_baud_and_no_dtr_is_the_way_into_the_bootloader(boot: Callable[..., Pico]) -> None:
+    pico = boot(
+        {"boot.py": "import usb_cdc\nusb_cdc.enable(console=False, data=True)\n", "code.py": "while True: pass"}
+    )
+    pico.run_until(lambda: pico.usb.ready)
+    pico.run(100)
+    pico.data.set_baud(1200)
+    pico.run(20)
+    assert not pico.in_bootloader
+    pico.data.set_lines(dtr=False)
+    pico.run_until(lambda: pico.in_bootloader, what="the bootloader")
+    pico.run(300)
+    assert not pico.usb.configured
+    pico.power_cycle()
+    pico.run_until(lambda: pico.usb.ready, what="CircuitPython")
+    assert not pico.in_bootloader
+
+
 # Power and flash
 
 
