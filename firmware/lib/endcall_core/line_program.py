@@ -3,7 +3,7 @@
 It runs at 1 MHz and counts in passes of exactly 100 cycles, 0.1 ms. A word from the FIFO is a number of passes;
 only its lowest 14 bits count, so no word keeps the line open for longer than 1638.4 ms. While it is open every
 pass looks for a new word, which replaces what was left: a longer break is renewed while it is wanted, a word of 0
-ends it within a pass, and when the renewals stop the line closes by itself. A word of 0 opens nothing. Words that
+ends it within 0.14 ms, and when the renewals stop the line closes by itself. A word of 0 opens nothing. Words that
 queue up while the line is closed are taken one per pass once it is open, so the last one decides.
 
 `CODE` is `SOURCE` assembled (a test assembles it again and compares), because the drive carries no assembler.
@@ -20,9 +20,9 @@ start:
     pull block          ; wait for a break
     out x, 14           ; passes - 1
     jmp !x start        ; 0 opens nothing
-    set pins, 1         ; open the loop
 pass:
-    set y, 1 [1]        ; 2 cycles
+    set pins, 1         ; 1 cycle: open the loop, or keep it open
+    set y, 1            ; 1
 wait:
     jmp y-- wait [31]   ; 64
     pull noblock        ; 1: a new word, or X again where there is none
@@ -32,7 +32,7 @@ wait:
 .wrap
 """
 
-CODE = (0x80A0, 0x602E, 0x0020, 0xE001, 0xE141, 0x1F85, 0x8080, 0x602E, 0x1F44, 0xE000)
+CODE = (0x80A0, 0x602E, 0x0020, 0xE001, 0xE041, 0x1F85, 0x8080, 0x602E, 0x1F43, 0xE000)
 
 
 def word(ms):
