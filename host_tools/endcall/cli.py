@@ -179,7 +179,7 @@ def _on_devices(everyone: bool, wait_s: float, job: Callable[[Client], dict[str,
     if not everyone:
         with connect.connect(choice) as client:
             return [run(client)]
-    seen = [device for device in connect.survey(choice) if device.client or device.error]
+    seen = [device for device in connect.survey(choice) if device.client or (device.error and not device.is_stranger)]
     if not seen:
         raise connect.nothing(choice)
     return connect.in_parallel(run_one_of_many, seen)
@@ -563,14 +563,14 @@ def prompt_list() -> None:
 @_device
 @_everyone
 @_timeout
-@click.option("--as", "name", metavar="NAME", help="Name on the device; that of the file if not given.")
+@click.option("--as", "wanted", metavar="NAME", help="Name on the device; that of the file if not given.")
 @click.argument("file", type=click.Path(path_type=Path))
-def prompt_put(file: Path, name: str | None, everyone: bool, wait_s: float) -> None:
+def prompt_put(file: Path, wanted: str | None, everyone: bool, wait_s: float) -> None:
     """Send FILE (WAV, PCM 16 bit, mono, 8 to 22.05 kHz) and compare what arrived."""
     from endcall import prompt_file
     from endcall_core.wire import crc
 
-    name, data, sound = prompt_file.read(file, name)
+    name, data, sound = prompt_file.read(file, wanted)
     _note(f"{name}: {sound.duration_ms / 1000:.1f} s at {sound.rate_hz} Hz, {len(data)} bytes")
 
     def job(client: Client) -> dict[str, Any]:
@@ -626,16 +626,16 @@ def _progress(total: int, is_quiet: bool) -> Any:
 @prompt.command("remove")
 @_device
 @_timeout
-@click.argument("name")
-def prompt_remove(name: str, wait_s: float) -> None:
+@click.argument("prompt_name", metavar="NAME")
+def prompt_remove(prompt_name: str, wait_s: float) -> None:
     """Free the slot of a prompt that no setting names."""
 
     def job(client: Client) -> dict[str, Any]:
-        client.remove_prompt(name)
-        return {"prompt": name}
+        client.remove_prompt(prompt_name)
+        return {"prompt": prompt_name}
 
     results = _on_devices(False, wait_s, job)
-    _emit("prompt_remove", {"devices": results}, lambda: f"{_title(results[0]['device'])}: {name} removed")
+    _emit("prompt_remove", {"devices": results}, lambda: f"{_title(results[0]['device'])}: {prompt_name} removed")
 
 
 # --- making a device --------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def connect(choice: Choice) -> Client:
 
 
 def survey(choice: Choice) -> list[Seen]:
-    """Every device that fits, those that can't be talked to included; strangers are left out.
+    """Every device that fits, those that can't be talked to included.
 
     The clients are open; the caller closes them.
     """
@@ -117,7 +117,7 @@ def survey(choice: Choice) -> list[Seen]:
             if device.client and device.name != choice.name:
                 device.client.close()
         seen = [device for device in seen if device.name == choice.name]
-    return [device for device in seen if not device.is_stranger]
+    return seen
 
 
 def nothing(choice: Choice) -> EndcallError:
@@ -205,7 +205,7 @@ def _nothing(found: list[Found], choice: Choice) -> EndcallError:
             "Check the number: endcall list",
             candidates=serials,
         )
-    other = [device for device in found if _fits(device, choice.serial)]
+    other = [device for device in found if device.state != IN_SERVICE and _fits(device, choice.serial)]
     if choice.serial is None:
         other += ports.bootloader_drives()
     if other:

@@ -105,7 +105,7 @@ def _syntax_problem(said: str, text: str) -> Problem:
     return Problem(line, "", None, says)
 
 
-_TABLE = re.compile(r"\s*\[\s*([^\[\]#]+?)\s*\]")
+_TABLE = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]")
 _ASSIGNMENT = re.compile(
     r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*="""
 )
@@ -174,9 +174,6 @@ def _certain_contradictions(changes: dict[str, Any], bad: set[str]) -> list[tupl
     ]
 
 
-_FILLED_KEYS = {key for key, _ in settings.FILLED}
-
-
 def _still(key: str, values: dict[str, Any]) -> bool:
     return any(problem[0] == key for problem in settings.check_together(values))
 
@@ -193,11 +190,10 @@ def _trials(row: tuple) -> list[dict[str, Any]]:
 def sort(found: list[tuple], changes: dict[str, Any], lines: dict[str, int]) -> list[Problem]:
     """Problem tuples of `endcall_core.settings` as `Problem`s, by line."""
     problems = []
+    brought = settings.fill(changes) if isinstance(changes.get("release.preset"), str) else changes
     for key, value, says in found:
-        line = line_of(key, lines)
-        if key not in changes and line is None and key in settings.fill(changes) and key in _FILLED_KEYS:
-            line = line_of("release.preset", lines)  # the preset brought it
-        if key not in changes and line is None:
+        line = line_of(key if key in changes else "release.preset", lines) if key in brought else None
+        if key not in brought:
             says = f"(on the device now) {says}"
         if settings.find(key) is None:
             problems.append(Problem(line, key, value, "is not a setting", nearest(key)))
@@ -207,13 +203,17 @@ def sort(found: list[tuple], changes: dict[str, Any], lines: dict[str, int]) -> 
 
 
 def nearest(key: str) -> str | None:
-    """The setting whose name is most like `key`, with or without its table."""
-    close = difflib.get_close_matches(key, KEYS, 1, 0.7)
-    if close:
-        return close[0]
-    last = {known.rpartition(".")[2]: known for known in KEYS}
-    close = difflib.get_close_matches(key.rpartition(".")[2], last, 1, 0.7)
-    return last[close[0]] if close else None
+    """The setting whose name is most like `key`, with or without its table: a slip first, then a beginning."""
+    key = key.lower()
+    last = key.rpartition(".")[2]
+    lasts = {known.rpartition(".")[2]: known for known in KEYS}
+    slips = difflib.get_close_matches(key, KEYS, 1, 0.85)
+    begun = [known for known in KEYS if known.startswith(key) or known.rpartition(".")[2].startswith(last)]
+    like = [lasts[name] for name in difflib.get_close_matches(last, lasts, 1, 0.7)]
+    for found in (slips, begun if len(begun) == 1 else [], like):
+        if found:
+            return found[0]
+    return None
 
 
 def parse_value(key: str, text: str) -> Any:
@@ -237,7 +237,7 @@ def toml_value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+        return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
     return str(value)
 
 
