@@ -314,7 +314,7 @@ Vg g 0 PULSE(0 1 1m 10u 10u 1 2)
 # ---------------------------------------------------------------- 7 limits outside the voice band
 OUT_OF_BAND = ((3995.0, 4005.0, -27.0), (4005.0, 12e3, -20.0), (12e3, 90e3, -55.0))  # Hz, Hz, dBm (domain report)
 DAC_IMAGE_DB = -60.0  # PCM5102A interpolation filter, stop band from 0.546 fs (SLAS859C, normal latency)
-SAMPLE_RATES = (32000, 44100, 48000)  # below 1.024 MHz bit clock the PCM510x's PLL has no range: 16-bit needs 32 kHz
+SAMPLE_RATES = (8000, 16000, 22050, 32000, 44100, 48000)
 
 
 def image_levels() -> list[tuple[int, float, float, float]]:
