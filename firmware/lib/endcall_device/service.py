@@ -19,7 +19,7 @@ READ_BYTES = 256  # the port's own buffer on the RP2040
 READS_PER_TURN = 4
 LOG_PAGE = 16
 SAY_BYTES = 360  # of a sentence, as JSON: then the frame around it fits
-EPOCH_MIN_S, EPOCH_MAX_S = 1704067200, 4102444800  # the years 2024 to 2099
+EPOCH_MIN_S, EPOCH_MAX_S = 1577836800, 4102444800  # the years 2020 to 2099
 
 
 class RefusedError(Exception):
@@ -198,7 +198,7 @@ class Service:
 
     def _do_time(self, request, size):
         if not EPOCH_MIN_S <= request["epoch_s"] < EPOCH_MAX_S:
-            raise RefusedError("invalid", "epoch_s is not in the years 2024 to 2099; set the computer's clock")
+            raise RefusedError("invalid", "epoch_s is not in the years 2020 to 2099; set the computer's clock")
         self._device.set_time(request["epoch_s"])
         return {}, None
 
