@@ -1,4 +1,4 @@
-"""The emulated chip: rp2040py 0.3.6 with two corrections, and the loop that runs it.
+"""The emulated chip: rp2040py 0.3.6 with four corrections, and the loop that runs it.
 
 The corrections are made on the objects that rp2040py is assembled from.
 
@@ -12,6 +12,16 @@ instruction runs at its own cycle.
 says "State machine has stalled on empty TX FIFO during a blocking PULL, or an OUT with autopull enabled"
 (RP2040 datasheet, 3.7, FDEBUG): a non-blocking PULL does not stall. CircuitPython's `StateMachine.write`
 waits for that flag, so with the fault it returns at once where on the chip it waits to the end.
+
+**WFI with an interrupt already pending.** CircuitPython masks interrupts (PRIMASK), looks whether there is anything
+to do, and then waits. On the chip an interrupt that became pending in between ends the wait at once, masked or not
+(ARMv6-M Architecture Reference Manual, B1.5.19: "WFI … irrespective of the value of PRIMASK"). rp2040py wakes only for
+an interrupt that becomes pending during the wait, so its CPU slept on, up to the watchdog. `PacedClock`, which the
+loop asks how long to sleep, wakes it.
+
+**Changing FJOIN empties the FIFOs.** "FIFOs are flushed when this bit is changed" (RP2040 datasheet, 3.7, SHIFTCTRL);
+the SDK empties them by changing it twice. rp2040py keeps what is in them, so the next program of a state machine
+began with what the last one had left: a ring of LEDs with four bytes of old sound in front.
 """
 
 from math import ceil
@@ -23,10 +33,13 @@ BUILD = use_local_build()  # before the first import of rp2040py
 
 from rp2040py.clock.simulation_clock import SimulationClock  # noqa: E402
 from rp2040py.execute_batch import execute_batch  # noqa: E402
-from rp2040py.peripherals.pio_registers import FDEBUG, WaitType  # noqa: E402
+from rp2040py.peripherals.pio_registers import FDEBUG, SM0_SHIFTCTRL, WaitType  # noqa: E402
 from rp2040py.rp2040 import RP2040  # noqa: E402
 
 CYCLE_NS = 8  # 125 MHz
+MACHINE_STRIDE = 0x18  # from a register of one state machine to the same one of the next
+SHIFTCTRLS = tuple(SM0_SHIFTCTRL + MACHINE_STRIDE * index for index in range(4))
+FJOIN = 3 << 30
 TXSTALL = 1 << 24  # FDEBUG: of state machine 0; the others follow
 PIO_BUS = (0x50200, 0x50300)  # keys of rp2040py's bus table
 
@@ -47,6 +60,10 @@ class PacedClock(SimulationClock):
         cycles = float("inf")
         if self.engine:
             self.engine.batch_has_begun()
+            core = self.engine.rp2040.core
+            if core.waiting and core.pending_interrupts & core.enabled_interrupts:
+                core.waiting = False
+                return CYCLE_NS
             for pio in self.engine.running:
                 cycles = min(cycles, (pio.next_due_fp - pio.cycle_fp) / 256)
         if self.has_scheduled_alarm:
@@ -57,7 +74,7 @@ class PacedClock(SimulationClock):
 
 
 class PioOnBus:
-    """A PIO block as the bus sees it: rp2040py's own, except that TXSTALL is what the datasheet says.
+    """A PIO block as the bus sees it: rp2040py's own, except for TXSTALL and FJOIN, as the datasheet has them.
 
     A stall ends only with a write to the block, so looking at every write and every read of FDEBUG misses none.
     """
@@ -72,6 +89,13 @@ class PioOnBus:
             if machine.waiting and machine.wait_type in (WaitType.TX_FIFO, WaitType.OUT):
                 self._stalled |= TXSTALL << machine.index
 
+    def _flush(self, machine: Any) -> None:
+        machine.tx_fifo.reset()
+        machine.rx_fifo.reset()
+        dma = self._engine.rp2040.dma
+        dma.set_dreq(machine.dreq_tx)
+        dma.clear_dreq(machine.dreq_rx)
+
     def read_uint32(self, offset: int) -> int:
         value = self._pio.read_uint32(offset)
         if offset != FDEBUG:
@@ -84,7 +108,13 @@ class PioOnBus:
         self._look()
         if offset == FDEBUG:
             self._stalled &= ~value
-        self._pio.write_uint32_atomic(offset, value, atomic_type)
+        if offset in SHIFTCTRLS:
+            before = self._pio.read_uint32(offset)
+            self._pio.write_uint32_atomic(offset, value, atomic_type)
+            if (before ^ self._pio.read_uint32(offset)) & FJOIN:
+                self._flush(self._pio.machines[SHIFTCTRLS.index(offset)])
+        else:
+            self._pio.write_uint32_atomic(offset, value, atomic_type)
         if not self._pio.stopped and self._pio not in self._engine.running:
             self._engine.running.append(self._pio)
 
@@ -135,7 +165,7 @@ def _only_a_write_wakes(machine: Any) -> bool:
 
 
 def corrected_rp2040(_: Any = None) -> RP2040:
-    """Return rp2040py's chip with both corrections; its `clock.engine` runs it."""
+    """Return rp2040py's chip with the corrections; its `clock.engine` runs it."""
     clock = PacedClock()
     chip = RP2040(clock)
     clock.engine = Engine(chip, clock)

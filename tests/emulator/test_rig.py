@@ -544,3 +544,27 @@ def test_copies_are_apart_and_bring_back_results_and_failures(booted: Pico) -> N
         booted.fork(broken).result(10)
     with pytest.raises(ScenarioFailed, match="longer than"):
         booted.fork(lambda pico: pico.run(1e9)).result(0.5)
+
+
+def test_a_sleep_ends_with_an_interrupt_that_came_just_before_it(boot):
+    """Naps of a millisecond beside a scanned button: with an interrupt lost at the wrong moment one never ended."""
+    pico = boot(
+        {
+            "code.py": """
+import board, digitalio, keypad, time
+keys = keypad.Keys((board.GP15,), value_when_pressed=False, pull=True, interval=0.002, debounce_threshold=3)
+pin = digitalio.DigitalInOut(board.GP22)
+pin.switch_to_output(False)
+while True:
+    keys.events.get()
+    time.sleep(0.001)
+    pin.value = not pin.value
+"""
+        }
+    )
+    pico.run_until(lambda: pico.edges(22), within_ms=4000, what="the first nap")
+    pico.run(4000)
+    edges = [edge.ns for edge in pico.edges(22)]
+    longest_ms = max((later - earlier) / 1e6 for earlier, later in zip(edges, edges[1:], strict=False))
+    assert longest_ms < 100  # some 50 ms when the computer opens the port; a lost wake-up lasts for ever
+    assert pico.now_ns - edges[-1] < 10e6
