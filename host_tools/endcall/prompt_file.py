@@ -18,7 +18,7 @@ def read(path: Path, name: str | None = None) -> tuple[str, bytes, wav.Wav]:
     if problem:
         raise InvalidError(
             f"{name!r} can't be the name of a prompt: it {problem[2]}.",
-            "Nothing was sent.",
+            "Nothing was changed.",
             "Give it another name with --as NAME.wav",
         )
     try:
@@ -28,13 +28,13 @@ def read(path: Path, name: str | None = None) -> tuple[str, bytes, wav.Wav]:
     try:
         sound = wav.parse(data[: wav.HEAD_BYTES], len(data))
     except wav.WavError as error:
-        raise InvalidError(f"{path} can't be used as a prompt: {error}.", "Nothing was sent.") from error
+        raise InvalidError(f"{path} can't be used as a prompt: {error}.", "Nothing was changed.") from error
     if len(data) > layout.SLOT_BYTES:
         longest_s = layout.SLOT_BYTES / 2 / sound.rate_hz
         raise InvalidError(
             f"{path} does not fit: it has {len(data)} bytes, and the device takes {layout.SLOT_BYTES}.",
             f"At its {sound.rate_hz} Hz that is {longest_s:.1f} s, at 8000 Hz "
             f"{layout.SLOT_BYTES / 2 / wav.RATE_MIN_HZ:.1f} s; it lasts {sound.duration_ms / 1000:.1f} s.",
-            "Make it shorter, or export it with a lower sample rate. Nothing was sent.",
+            "Make it shorter, or export it with a lower sample rate. Nothing was changed.",
         )
     return name, data, sound

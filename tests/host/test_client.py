@@ -8,6 +8,7 @@ from endcall.client import _pieces
 from endcall.desk.desk import Desk
 from endcall.errors import CallInProgressError, InvalidError, LinkError, LockedError, UnpluggedError
 from endcall_core import messages, settings, version, wire
+from endcall_device.store import SettingsStore
 
 from .desk_link import DeskTransport, FaultyTransport, client_over, tone
 
@@ -227,9 +228,53 @@ def test_silence_ends_in_an_error_after_three_tries(desk):
 
 
 def test_what_an_earlier_program_asked_for_is_not_taken_for_an_answer(desk):
-    """Its answer may still be on the way when the next program opens the port."""
+    """Its answers may still be on the way when the next program opens the port."""
     transport = DeskTransport(desk)
-    transport.write(wire.frame({"id": 7, "do": "hello", "protocol": version.PROTOCOL}))
+    transport.write(wire.frame({"id": 1, "do": "hello", "protocol": version.PROTOCOL}))
+    transport.write(wire.frame({"id": 2, "do": "status"}))
     client = client_over(transport)
+    assert client.get() == settings.defaults()
     transport.write(wire.frame({"id": 1, "do": "get"}))
     assert "state" in client.status()
+
+
+class Restarting(DeskTransport):
+    """The device restarts just before it gets the request with this number."""
+
+    def __init__(self, desk, at):
+        super().__init__(desk)
+        self.left = at
+
+    def write(self, data):
+        if self.left == 0:
+            self.desk.power_cycle()
+            self.desk.run(200)
+        self.left -= 1
+        super().write(data)
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_restart_in_the_middle_of_a_change_leaves_no_half(desk, at, monkeypatch):
+    wanted = settings.defaults() | {"device.name": "N" * 32, "call.warn_s": 45, "usb.access": "service"}
+    assert len(_pieces(wanted)) == 2
+    seen = []
+    real = SettingsStore.save
+    monkeypatch.setattr(SettingsStore, "save", lambda *args: seen.append(args[1]) or real(*args))
+    client = client_over(Restarting(desk, at))
+    assert client.change(wanted) == wanted
+    assert seen
+    assert all(values == wanted for values in seen)
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_restart_in_the_middle_of_an_upload(desk, at):
+    data = tone(ms=300)
+    client = client_over(Restarting(desk, at))
+    client.put_prompt("closing.wav", data)
+    assert {row["name"]: row["crc"] for row in client.prompts()}["closing.wav"] == wire.crc(data)
+
+
+def test_the_device_judges_a_prompt_too(client, desk):
+    with pytest.raises(InvalidError, match=r"mono"):
+        client.put_prompt("new.wav", tone(channels=2))
+    assert "new.wav" not in desk.app.prompts.table

@@ -28,7 +28,7 @@ PLANS = st.fixed_dictionaries(
         "piece": st.none() | st.integers(1, 64),
     }
 )
-FEW = how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = how(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture
