@@ -167,7 +167,10 @@ def hits(a: Box, b: Box, room: float = 0.0) -> bool:
 def box_of(item) -> Box:
     r = item.GetBoundingBox()
     ox, oy = ORIGIN
-    return tuple(v / 1e6 - o for v, o in zip((r.GetLeft(), r.GetTop(), r.GetRight(), r.GetBottom()), (ox, oy, ox, oy), strict=True))
+    return tuple(
+        v / 1e6 - o
+        for v, o in zip((r.GetLeft(), r.GetTop(), r.GetRight(), r.GetBottom()), (ox, oy, ox, oy), strict=True)
+    )
 
 
 def words_box(words: str, x: float, y: float, size: float, rot: int) -> Box:

@@ -395,7 +395,7 @@ def draw() -> Schematic:
     # ---------------------------------------------------------------- the barrier and the reasons
     for a, b in ((6, 48), (52, 62), (69, 88), (96.5, 112), (120.5, 136), (142.5, 148), (152.8, 153.8), (159.6, 161)):
         s.lines((BARRIER, a), (BARRIER, b), kind="dash_dot", width=0.6)
-    s.text("USB side   |   line side", BARRIER - 10.5, 7.6, 2.0)
+    s.text("USB side  |  line side", BARRIER - 7.3, 5.7, 1.5)
     s.block("Why each value", 4, 94, 60, 160.5)
     reasons(s, 6, 98.4)
     return s

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
+# ruff: noqa: E501 - tables and geometry read better in one line
 """The enclosure, from the board file: base, lid and light guide, for a 30 mm or a 60 mm button.
 
 Sizes of the board, its holes and its connectors are read from hardware/build/board.json, which tools/fab.py
@@ -23,7 +24,6 @@ from build123d import (
     BuildPart,
     BuildSketch,
     Circle,
-    Color,
     Compound,
     Cylinder,
     GridLocations,
@@ -148,10 +148,8 @@ def base(data: dict) -> BuildPart:
         for x in (52.0, 85.0):
             with Locations((x, b.y1 + 4.2, 0)):
                 Box(4, 7.0, 14, align=LOW)
-            with Locations((x, b.y1 + 4.2, 2)):
-                Box(2.4 if x > 60 else 2.4, 1.9, 14, align=LOW, mode=Mode.SUBTRACT)
         with Locations((68.5, b.y1 + 4.2, 2)):
-            Box(33 - 0.2, 1.9, 14, align=LOW, mode=Mode.SUBTRACT)
+            Box(33.4, 1.9, 14, align=LOW, mode=Mode.SUBTRACT)
         # air: slots in the floor under the Pico's side only, none under the line side
         with Locations((30, -60, -D.floor / 2)), GridLocations(6, 0, 6, 1):
             Box(2, 26, D.floor + 1, mode=Mode.SUBTRACT)
@@ -174,7 +172,9 @@ def lid(data: dict, button: Button) -> BuildPart:
         # lip that centres the lid
         with BuildSketch(Plane.XY.offset(b.top)), Locations((b.cx, b.cy)):
             RectangleRounded(b.sx - 2 * D.fit, b.sy - 2 * D.fit, D.corner - D.wall)
-            RectangleRounded(b.sx - 2 * D.fit - 3.2, b.sy - 2 * D.fit - 3.2, D.corner - D.wall - 1.2, mode=Mode.SUBTRACT)
+            RectangleRounded(
+                b.sx - 2 * D.fit - 3.2, b.sy - 2 * D.fit - 3.2, D.corner - D.wall - 1.2, mode=Mode.SUBTRACT
+            )
         extrude(amount=-2.5)
         for x, y in lid_posts(b):
             with Locations((x, y, b.top - 3)):
@@ -321,6 +321,8 @@ def save_mesh(name: str, bodies: list[tuple[str, object]]) -> None:
         points, faces = solid.tessellate(0.08, 0.25)
         flat = [[round(c, 3) for c in (p.X, p.Y, p.Z)] for p in points]
         out.append({"colour": COLOURS[colour], "points": flat, "faces": [list(f) for f in faces]})
+        if colour == "pcb":
+            out[-1]["board"] = board_data()["size"]
     (BUILD / "mesh").mkdir(parents=True, exist_ok=True)
     (BUILD / "mesh" / f"{name}.json").write_text(json.dumps(out))
 
@@ -363,10 +365,13 @@ def main() -> None:
         size = printed.bounding_box().size
         print(f"{name}: {size.X:.1f} x {size.Y:.1f} x {size.Z:.1f} mm, {part.volume / 1000:.1f} cm3")
     model = board_model(data)
-    for solids, name in ((model, "board"), ([("base", parts["base"]), ("lid", parts["lid-30mm"]), ("guide", parts["light-guide-30mm"])], "enclosure")):
+    # without colours: OpenCASCADE writes those in the order of memory addresses, new on every run
+    for solids, name in (
+        (model, "board"),
+        ([("base", parts["base"]), ("lid", parts["lid-30mm"]), ("guide", parts["light-guide-30mm"])], "enclosure"),
+    ):
         shapes = []
         for k, (colour, solid) in enumerate(solids):
-            solid.color = Color(*COLOURS[colour])
             solid.label = f"{colour}-{k}"
             shapes.append(solid)
         export_step(Compound(label=name, children=shapes), str(FAB / f"{name}.step"), timestamp="2026-01-01T00:00:00")
@@ -377,7 +382,11 @@ def main() -> None:
     save_mesh("base", [("base", parts["base"])])
     save_mesh("inside", inside)
     for button in (SMALL, LARGE):
-        cover = [("lid", parts[f"lid-{button.name}"]), ("guide", parts[f"light-guide-{button.name}"]), *button_model(data, button)]
+        cover = [
+            ("lid", parts[f"lid-{button.name}"]),
+            ("guide", parts[f"light-guide-{button.name}"]),
+            *button_model(data, button),
+        ]
         save_mesh(f"closed-{button.name}", [*inside, *cover])
         save_mesh(f"exploded-{button.name}", [*inside, *[(c, Pos(0, 0, 45) * s) for c, s in cover]])
         save_mesh(f"lid-{button.name}", cover)

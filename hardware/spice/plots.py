@@ -48,9 +48,13 @@ def plot(
         inside = [(x, y) for x, y in points if xticks[0] <= x <= xticks[-1]]
         path = " ".join(f"{px(x):.1f},{min(max(py(y), T), H - B):.1f}" for x, y in inside)
         s.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[k % 4]}" stroke-width="2"/>')
-        s.append(f'<text x="{W - R - 8}" y="{T + 18 + 18 * k}" text-anchor="end" fill="{COLOURS[k % 4]}">{label}</text>')
+        s.append(
+            f'<text x="{W - R - 8}" y="{T + 18 + 18 * k}" text-anchor="end" fill="{COLOURS[k % 4]}">{label}</text>'
+        )
     s.append(f'<text x="{(L + W - R) / 2}" y="{H - 14}" text-anchor="middle">{xlabel}</text>')
-    s.append(f'<text x="18" y="{(T + H - B) / 2}" text-anchor="middle" transform="rotate(-90 18 {(T + H - B) / 2})">{ylabel}</text>')
+    s.append(
+        f'<text x="18" y="{(T + H - B) / 2}" text-anchor="middle" transform="rotate(-90 18 {(T + H - B) / 2})">{ylabel}</text>'
+    )
     s.append("</svg>")
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / f"{name}.svg").write_text("\n".join(s) + "\n")

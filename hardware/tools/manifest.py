@@ -25,7 +25,7 @@ MADE_FROM: dict[str, list[str]] = {
     "fab/bom-kit.csv": [*CIRCUIT, "electronics/bom.py"],
     "fab/netlist.txt": [*CIRCUIT, "electronics/bom.py"],
     "fab/schematic.pdf": ["electronics/endcall.kicad_sch", "tools/sch_outputs.py"],
-    "fab/schematic.svg": ["electronics/endcall.kicad_sch", "tools/sch_outputs.py", "tools/pictures.py"],
+    "fab/schematic.svg": ["electronics/endcall.kicad_sch", "tools/sch_outputs.py"],
     "fab/endcall-gerber.zip": BOARD,
     "fab/ibom.html": BOARD,
     "fab/board.step": [*BOARD, "enclosure/enclosure.py"],

@@ -6,7 +6,6 @@ usage: hardware/build/venv/bin/python -m hardware.tools.pictures   (after tools/
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +21,8 @@ def main() -> None:
         exe = Path(sys.executable).with_name("gerbonara")
         subprocess.run([exe, "render", BUILD / "gerber", svg, f"--{side}"], check=True, capture_output=True)
         subprocess.run(["rsvg-convert", "-w", "1200", svg, "-o", OUT / f"pcb-{side}.png"], check=True)
-    # the schematic's SVG: two decimals are a hundredth of a point and halve the file
-    schematic = HARDWARE / "fab" / "schematic.svg"
-    if schematic.exists():
-        text = schematic.read_text()
-        schematic.write_text(re.sub(r"(\d+\.\d\d)\d+", r"\1", text))
+    # for the 3D pictures: the same without the margin, in a lighter green
+    subprocess.run(["rsvg-convert", "-w", "2400", BUILD / "top.svg", "-o", BUILD / "pcb-print.png"], check=True)
     print("hardware/fab/pictures/pcb-top.png, pcb-bottom.png")
 
 

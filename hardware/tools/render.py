@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
-"""Draw triangles with a small software renderer: depth buffer, two lights, edges. Needs numpy only.
+"""Draw triangles with a small software renderer: depth buffer, two lights, edges. Needs numpy and Pillow.
+
+The board carries the picture made from its gerbers (tools/pictures.py), so its print can be read.
 
 usage: hardware/build/venv/bin/python -m hardware.tools.render
 Reads hardware/build/mesh/*.json, writes hardware/fab/pictures/*.png. These are drawings, not photographs.
@@ -14,6 +16,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 HARDWARE = Path(__file__).resolve().parents[1]
 MESH, OUT = HARDWARE / "build" / "mesh", HARDWARE / "fab" / "pictures"
@@ -32,6 +35,7 @@ VIEWS = {
     "closed-60mm": ("closed-60mm", -52, 30, False),
 }
 SIZE, OVER = (1100, 820), 2
+PRINT = HARDWARE / "build" / "pcb-print.png"  # upper side of the board, as large as the board
 
 
 def png(path: Path, image: np.ndarray) -> None:
@@ -42,7 +46,9 @@ def png(path: Path, image: np.ndarray) -> None:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b"")
+    )
 
 
 def camera(azimuth: float, elevation: float) -> np.ndarray:
@@ -50,6 +56,25 @@ def camera(azimuth: float, elevation: float) -> np.ndarray:
     toward = np.array([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)])
     right = np.array([-math.sin(a), math.cos(a), 0.0])
     return np.stack([right, np.cross(toward, right), toward])
+
+
+def paint_board(bodies, owner, normal, depth, view, mid, scale):
+    """Which pixels show the upper side of the board, and the colour of its print there."""
+    board = next((k for k, b in enumerate(bodies) if b.get("board")), None)
+    if board is None or not PRINT.exists():
+        return None
+    h, w = owner.shape
+    up = view @ np.array([0.0, 0.0, 1.0])
+    where = (owner == board) & (normal @ up > 0.9)
+    ys, xs = np.nonzero(where)
+    seen = np.stack([(xs + 0.5 - w / 2) / scale + mid[0], (h / 2 - ys - 0.5) / scale + mid[1], depth[ys, xs]], -1)
+    model = seen @ view  # the rows of `view` are the camera's axes in the model
+    picture = np.asarray(Image.open(PRINT).convert("RGB")) / 255.0
+    ph, pw, _ = picture.shape
+    wide, high = bodies[board]["board"]
+    u = np.clip((model[:, 0] / wide * pw).astype(int), 0, pw - 1)
+    v = np.clip((-model[:, 1] / high * ph).astype(int), 0, ph - 1)
+    return where, picture[v, u]
 
 
 def draw(bodies: list[dict], azimuth: float, elevation: float, flip: bool) -> np.ndarray:
@@ -97,7 +122,12 @@ def draw(bodies: list[dict], azimuth: float, elevation: float, flip: bool) -> np
     shade = np.full((h, w), 0.34)
     for way, power in lights:
         shade += power * np.clip(normal @ (way / np.linalg.norm(way)), 0, 1) * 0.8
-    image = colours[owner] * np.where(owner < 0, 1.0, shade)[..., None]
+    base = colours[owner]
+    printed = paint_board(bodies, owner, normal, depth, view, mid, scale)
+    if printed is not None:
+        where, rgb = printed
+        base[where] = rgb
+    image = base * np.where(owner < 0, 1.0, shade)[..., None]
     # edges: where the depth jumps or the surface turns
     step = 0.9
     edge = np.zeros((h, w), bool)

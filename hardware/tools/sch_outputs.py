@@ -76,7 +76,11 @@ def main() -> None:
     FAB.mkdir(exist_ok=True)
     pdf = FAB / "schematic.pdf"
     pdf.write_bytes(without_dates((OUT / "endcall.pdf").read_bytes()))
-    subprocess.run(["pdftocairo", "-svg", pdf, FAB / "schematic.svg"], check=True)
+    editor("export", "-f", "svg", "-a", sch, ".")
+    svg = (OUT / "endcall.svg").read_text(encoding="utf8")
+    paper = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    svg = re.sub(r"<title>.*?</title>", f"<title>endcall schematic</title>{paper}", svg, count=1)
+    (FAB / "schematic.svg").write_text(re.sub(r"<desc>.*?</desc>", "", svg, count=1, flags=re.S), encoding="utf8")
     subprocess.run(["pdftocairo", "-png", "-singlefile", "-r", "130", pdf, OUT / "schematic"], check=True)
 
 

@@ -157,7 +157,10 @@ def wires() -> list[tuple[str, str, str, str, str]]:
         while left:
             a, b = min(
                 ((a, b) for a in done for b in left),
-                key=lambda ab: (sum((u - v) ** 2 for u, v in zip(pads[ab[0][0]][ab[0][1]], pads[ab[1][0]][ab[1][1]], strict=True)), ab),
+                key=lambda ab: (
+                    sum((u - v) ** 2 for u, v in zip(pads[ab[0][0]][ab[0][1]], pads[ab[1][0]][ab[1][1]], strict=True)),
+                    ab,
+                ),
             )
             out.append((net, ".".join(a), name(pads[a[0]][a[1]]), ".".join(b), name(pads[b[0]][b[1]])))
             done.append(b)
@@ -173,13 +176,19 @@ def perfboard_svg() -> str:
     pads = kit_pads()
     w, h = (COLS + 1) * k, (ROWS + 1) * k + 46
     s = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" font-family="sans-serif" font-size="11">']
-    s.append(f'<rect width="{w}" height="{h}" fill="#fff"/><rect x="4" y="4" width="{w - 8}" height="{(ROWS + 1) * k - 8}" rx="8" fill="#efe3c8" stroke="#8a7a55"/>')
+    s.append(
+        f'<rect width="{w}" height="{h}" fill="#fff"/><rect x="4" y="4" width="{w - 8}" height="{(ROWS + 1) * k - 8}" rx="8" fill="#efe3c8" stroke="#8a7a55"/>'
+    )
     low, high = round(GAP_X[0] / PITCH), round(GAP_X[1] / PITCH) + 1
-    s.append(f'<rect x="{(low + 0.5) * k}" y="4" width="{(high - low - 1) * k}" height="{(ROWS + 1) * k - 8}" fill="#ffffff" opacity="0.85"/>')
+    s.append(
+        f'<rect x="{(low + 0.5) * k}" y="4" width="{(high - low - 1) * k}" height="{(ROWS + 1) * k - 8}" fill="#ffffff" opacity="0.85"/>'
+    )
     x = (low + high) / 2 * k
     for y in (9.7 * k, 30.3 * k):
         for dx, words in ((-6, "GAP: peel off"), (10, "these pads")):
-            s.append(f'<text x="{x + dx}" y="{y}" transform="rotate(-90 {x + dx} {y})" text-anchor="middle" font-size="12" fill="#c0392b">{words}</text>')
+            s.append(
+                f'<text x="{x + dx}" y="{y}" transform="rotate(-90 {x + dx} {y})" text-anchor="middle" font-size="12" fill="#c0392b">{words}</text>'
+            )
     for c in range(1, COLS + 1):
         s.append(f'<text x="{c * k}" y="{(ROWS + 0.9) * k}" text-anchor="middle" font-size="8" fill="#665">{c}</text>')
         for r in range(1, ROWS + 1):
@@ -198,14 +207,27 @@ def perfboard_svg() -> str:
         if len(pads[p.ref]) > 2:
             gx = gy = 0.45
         fill = {"usb": "#cfe3f5", "line": "#f8d3cd", "bridge": "#e3d3f0"}[p.side]
-        s.append(f'<rect x="{(x1 - gx) * k:.1f}" y="{(y1 - gy) * k:.1f}" width="{(x2 - x1 + 2 * gx) * k:.1f}" height="{(y2 - y1 + 2 * gy) * k:.1f}" rx="4" fill="{fill}" stroke="#555" opacity="0.92"/>')
+        s.append(
+            f'<rect x="{(x1 - gx) * k:.1f}" y="{(y1 - gy) * k:.1f}" width="{(x2 - x1 + 2 * gx) * k:.1f}" height="{(y2 - y1 + 2 * gy) * k:.1f}" rx="4" fill="{fill}" stroke="#555" opacity="0.92"/>'
+        )
         for pad, (c, r) in pads[p.ref].items():
-            shape = f'<rect x="{c * k - 3.5}" y="{r * k - 3.5}" width="7" height="7" fill="#444"/>' if pad == "1" else f'<circle cx="{c * k}" cy="{r * k}" r="3.5" fill="#444"/>'
+            shape = (
+                f'<rect x="{c * k - 3.5}" y="{r * k - 3.5}" width="7" height="7" fill="#444"/>'
+                if pad == "1"
+                else f'<circle cx="{c * k}" cy="{r * k}" r="3.5" fill="#444"/>'
+            )
             s.append(shape)
         tall = y2 - y1 > x2 - x1
         cx, cy = (x1 + x2) / 2 * k, (y1 + y2) / 2 * k
         words = p.ref if p.ref in ("U1", "J1", "J2", "J3", "J4", "J5") else f"{p.ref} {p.value}"
-        words = {"U1": "U1 Pico, USB at the top", "J1": "J1 RING", "J2": "J2 BUTTON", "J3": "LINE", "J4": "PHONE", "J5": "J5 DAC"}.get(p.ref, words)
+        words = {
+            "U1": "U1 Pico, USB at the top",
+            "J1": "J1 RING",
+            "J2": "J2 BUTTON",
+            "J3": "LINE",
+            "J4": "PHONE",
+            "J5": "J5 DAC",
+        }.get(p.ref, words)
         if p.ref in ("C1", "D1", "D2", "D6", "F1"):
             words = p.ref
         size = 9 if len(words) > 9 else 11
@@ -214,8 +236,12 @@ def perfboard_svg() -> str:
             size = 8
         dy = 17 if p.ref == "J5" else -9 if p.ref in ("J1", "J2", "J3", "J4") or p.ref[0] == "Q" or p.ref == "U3" else 4
         s.append(f'<text x="{cx}" y="{cy + dy}" text-anchor="middle" font-size="{size}"{turn}>{words}</text>')
-    s.append(f'<text x="12" y="{(ROWS + 1) * k + 18}">Seen from the parts\' side. Square leg: pin 1 (of a diode: the cathode). Blue: USB side, red: line side, violet: parts that bridge the gap.</text>')
-    s.append(f'<text x="12" y="{(ROWS + 1) * k + 36}">Numbers are columns and rows of holes; perfboard-wires.csv lists every wire as from hole - to hole.</text></svg>')
+    s.append(
+        f'<text x="12" y="{(ROWS + 1) * k + 18}">Seen from the parts\' side. Square leg: pin 1 (of a diode: the cathode). Blue: USB side, red: line side, violet: parts that bridge the gap.</text>'
+    )
+    s.append(
+        f'<text x="12" y="{(ROWS + 1) * k + 36}">Numbers are columns and rows of holes; perfboard-wires.csv lists every wire as from hole - to hole.</text></svg>'
+    )
     return "\n".join(s) + "\n"
 
 

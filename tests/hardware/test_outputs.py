@@ -5,6 +5,7 @@ import struct
 import zipfile
 
 import pytest
+
 from hardware.electronics import board_files
 from hardware.tools import manifest, mesh
 from hardware.wiring import wiring
