@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from endcall.errors import EndcallError, UsageError
+
 from .pty_port import PtyError, PtyPort
 from .rehearsal import Event, Rehearsal
-from .script import Script, ScriptError
+from .script import Script, UnmetError
 
 if TYPE_CHECKING:
     from .page import Page
-
-OK, FAILED, UNUSABLE = 0, 1, 2
 
 #: How often the page gets pictures and sound. A press is taken as it comes, and shown within this.
 STEP_S = 0.008
@@ -38,11 +38,7 @@ TICK_S = 0.25
 #: With speed 0: how many milliseconds pass between two looks at signals and at the port.
 BATCH_MS = 200
 
-INSTALL = 'the page needs aiohttp; install it with: python -m pip install "endcall[demo]" (or use --headless)'
-
-
-class DemoError(Exception):
-    """The demo can't begin; the message says what to do."""
+INSTALL = 'Install it: python -m pip install "endcall[demo]". Without it, --headless works.'
 
 
 def run(
@@ -63,16 +59,17 @@ def run(
     second; 0 = as fast as the computer can, for a headless script. folder: keeps the device's drive, which is made
     if it is not there; None = a temporary one.
 
-    Exit codes: 0 = ended as asked; 1 = a step of the script failed; 2 = it could not begin.
+    Exit codes (`endcall.errors`): 0 = ended as asked; 2 = it could not begin; 15 = a step of the script was not met.
+    Whatever went wrong is told on stderr.
     """
     try:
         with _keeping(folder) as drive, _port(pty_link, headless) as port:
             return asyncio.run(
                 _Demo(drive, port, headless, script, http_port, speed, open_browser, out or sys.stdout).run()
             )
-    except (DemoError, PtyError, ScriptError) as error:
-        click.echo(f"endcall demo: {error}", err=True)
-        return UNUSABLE
+    except EndcallError as error:
+        click.echo(f"endcall: {error}", err=True)
+        return error.exit_code
 
 
 @contextlib.contextmanager
@@ -85,9 +82,13 @@ def _keeping(folder: str | Path | None) -> Iterator[Path]:
     try:
         drive.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DemoError(f"{drive} can't be the drive's folder ({error.strerror}); choose another --folder") from error
+        raise UsageError(
+            f"{drive} can't be the drive's folder: {error.strerror}.", todo="Choose another --folder."
+        ) from error
     if any(drive.iterdir()) and not (drive / "nvm.bin").exists():
-        raise DemoError(f"{drive} holds other files; give --folder an empty or a new folder")
+        raise UsageError(
+            f"{drive} holds other files.", "They stay as they are.", "Give --folder a new or an empty folder."
+        )
     yield drive
 
 
@@ -99,7 +100,7 @@ def _port(link: str | Path | None, headless: bool) -> Iterator[PtyPort | None]:
         # Windows has none. The page is worth having without; somebody who asks for a link wants the port.
         if link is not None or headless:
             raise
-        click.echo(f"endcall demo: {error}", err=True)
+        click.echo(f"endcall: {error}", err=True)
         yield None
         return
     try:
@@ -121,9 +122,9 @@ class _Demo:
         out: TextIO,
     ) -> None:
         if not 0 <= speed <= 100:
-            raise DemoError(f"a speed of {speed:g}; 0.1 to 100 will do, or 0 for as fast as possible")
+            raise UsageError(f"A speed of {speed:g} can't be had.", todo="Take 0 (at once) to 100.")
         if not speed and not (headless and script):
-            raise DemoError("speed 0 leaves no time to look or to press; it goes with --headless and --script")
+            raise UsageError("Speed 0 leaves no time to look or to press.", todo="Use it with --headless and --script.")
         self._steps = _read_script(script)
         self._headless = headless
         self._http_port = http_port
@@ -140,10 +141,10 @@ class _Demo:
         }
         self._page: Page | None = None
         self._end = asyncio.Event()
-        self._failure: ScriptError | None = None
+        self._failure: UnmetError | None = None
 
     async def run(self) -> int:
-        """Until the end; the exit code."""
+        """Until the end: 0. Raises UnmetError where the script failed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows; not the main thread
@@ -159,8 +160,8 @@ class _Demo:
             else:
                 await self._hurry(player)
         if self._failure:
-            click.echo(f"endcall demo: {self._failure}", err=True)
-        return FAILED if self._failure else OK
+            raise self._failure
+        return 0
 
     # --- time -----------------------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class _Demo:
                 self._end.set()
             else:
                 self._rehearsal.note("The script is over. The desk is yours.")
-        except ScriptError as error:
+        except UnmetError as error:
             self._failure = error
             self._rehearsal.note(f"The script failed. {error}")
             if self._headless:
@@ -237,7 +238,7 @@ class _Demo:
 
             from .page import Page
         except ImportError as error:
-            raise DemoError(INSTALL) from error
+            raise UsageError("The page needs aiohttp, which is not installed.", todo=INSTALL) from error
         self._page = Page(self._rehearsal, self._about)
         runner = web.AppRunner(self._page.app, access_log=None, shutdown_timeout=1)
         await runner.setup()
@@ -246,9 +247,9 @@ class _Demo:
         try:
             await site.start()
         except OSError as error:
-            raise DemoError(
-                f"port {self._http_port} of 127.0.0.1 can't be used ({error.strerror}); "
-                "give another --http-port, or 0 for any free one"
+            raise UsageError(
+                f"Port {self._http_port} of this computer can't be used: {error.strerror}.",
+                todo="Give another --http-port, or 0 for any free one.",
             ) from error
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
         print(f"The desk is at    {url}", file=self._out)
@@ -269,9 +270,9 @@ def _read_script(script: str | Path | None) -> Script | None:
     try:
         return Script(path.read_text(encoding="utf-8"), path.name)
     except OSError as error:
-        raise DemoError(f"the script {path} can't be read ({error.strerror}); check its name") from error
+        raise UsageError(f"The script {path} can't be read: {error.strerror}.", todo="Check its name.") from error
     except UnicodeDecodeError as error:
-        raise DemoError(f"the script {path} is no text in UTF-8; save it as one") from error
+        raise UsageError(f"The script {path} is no text in UTF-8.", todo="Save it as one.") from error
 
 
 @click.command("demo")

@@ -121,15 +121,15 @@ class Exchange:
         phone.in_call = self.phase == TALKING
 
     def _talking(self, now_ms: int, is_closed: bool) -> None:
-        if is_closed and self._opened_ms is not None:
-            length_ms = now_ms - self._opened_ms
+        if self._opened_ms is None:
+            self._opened_ms = None if is_closed else now_ms
+            return
+        length_ms = now_ms - self._opened_ms
+        if self.judge(length_ms) == HANG_UP:
+            self._enter(IDLE, now_ms, f"Open for {length_ms} ms: a hang-up. The call is over.", HANG_UP)
+        elif is_closed:
             self._opened_ms = None
             self._loop_closed_again(length_ms, now_ms)
-        elif not is_closed and self._opened_ms is None:
-            self._opened_ms = now_ms
-        elif not is_closed and self._opened_ms is not None and self.judge(now_ms - self._opened_ms) == HANG_UP:
-            length_ms = now_ms - self._opened_ms
-            self._enter(IDLE, now_ms, f"Open for {length_ms} ms: a hang-up. The call is over.", HANG_UP)
 
     def _loop_closed_again(self, length_ms: int, now_ms: int) -> None:
         row = self._preset()

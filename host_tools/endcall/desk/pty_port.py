@@ -7,13 +7,15 @@ import os
 import select
 from pathlib import Path
 
+from endcall.errors import UsageError
+
 #: What a read or write says when no program has the other end open (EIO), or when there is nothing or no room now.
 _NOBODY = (errno.EIO,)
 _NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
 
 
-class PtyError(OSError):
-    """There can be no pseudo-terminal, or no link to it; the message says what to do."""
+class PtyError(UsageError):
+    """There can be no pseudo-terminal, or no link to it."""
 
 
 class PtyPort:
@@ -28,7 +30,9 @@ class PtyPort:
         try:
             import tty
         except ImportError as error:
-            raise PtyError("this system has no pseudo-terminals; `endcall --port` can't reach the demo here") from error
+            raise PtyError(
+                "This system has no pseudo-terminals.", "`endcall --port` can't reach the demo here."
+            ) from error
         self._link = link
         self._fd, other = os.openpty()
         tty.setraw(other)
@@ -41,7 +45,7 @@ class PtyPort:
         if link is not None:
             try:
                 _point(link, self.path)
-            except OSError:
+            except PtyError:
                 os.close(self._fd)
                 raise
 
@@ -75,10 +79,12 @@ class PtyPort:
 def _point(link: Path, path: str) -> None:
     """Make `link` a symbolic link to `path`, in one step. A link that is there already is replaced, a file is not."""
     if link.exists() and not link.is_symlink():
-        raise PtyError(f"{link} is a file of its own and stays as it is; give --pty-link another name")
+        raise PtyError(f"{link} is a file of its own.", "It stays as it is.", "Give --pty-link another name.")
     fresh = link.with_name(f".{link.name}.{os.getpid()}")
     try:
         os.symlink(path, fresh)
         os.replace(fresh, link)
     except OSError as error:
-        raise PtyError(f"{link} can't be made a link to {path} ({error.strerror}); choose another folder") from error
+        raise PtyError(
+            f"{link} can't be made a link to {path}: {error.strerror}.", todo="Give --pty-link another folder."
+        ) from error

@@ -171,7 +171,13 @@ class Rehearsal:
 
     def change(self, changes: dict) -> list[tuple[str, object, str]]:
         """Change settings as `endcall` would. Returns what is wrong with them, in which case nothing changed."""
+        if self.desk.app.is_busy:
+            return [
+                (key, value, "can't be changed while a call is being limited or ended")
+                for key, value in changes.items()
+            ]
         values, problems = settings.check_changes(self.rules, changes)
+        problems = problems or self.desk.app.missing_prompts(values)
         if not problems:
             self.desk.app.change_settings(values)
         return problems
@@ -322,6 +328,13 @@ class Rehearsal:
                     self._sequence = record["sequence"]
             if not count:
                 self._sequence = log.sequence
+
+    def last(self, kind: str, **about: object) -> Event | None:
+        """The newest event of a kind, `about` being part of it, among those that are kept; or None."""
+        for event in reversed(self.history):
+            if event["event"] == kind and about.items() <= event.items():
+                return event
+        return None
 
     def snapshot(self) -> list[Event]:
         """What a page that opens now must know, oldest first: what happened lately, then how everything stands."""

@@ -25,22 +25,29 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from endcall.errors import NotExpectedError, UsageError
 from endcall_core import call as machine
 
 from . import exchange
-from .rehearsal import BREAKABLE, Event, Rehearsal
+from .rehearsal import BREAKABLE, Rehearsal
 
 PRESS_MS = 200
 #: How much longer than `button.hold_ms` a `hold` without a length is.
 HOLD_MARGIN_MS = 200
 UNTIL_MS = 60_000
+#: A press in the first 100 ms after power-up does not count (`endcall_core.call.DEAF_MS`): no script begins so early.
+AWAKE_MS = 2 * machine.DEAF_MS
 
 _UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min)")
 
 
-class ScriptError(Exception):
-    """A step can't be understood, or what it expects did not come. The message names file, line and step."""
+class ScriptError(UsageError):
+    """A step can't be understood. The message names file and line."""
+
+
+class UnmetError(NotExpectedError):
+    """What a step waits for or expects did not come, or what it sets was refused."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,10 @@ class Script:
     def play(self, rehearsal: Rehearsal) -> Iterator[None]:
         """An iterator that takes the steps: a millisecond must pass after each `next`. Ends with the script.
 
-        Raises ScriptError when an `until`, `expect` or `set` fails.
+        Raises UnmetError when an `until`, `expect` or `set` fails.
         """
+        while rehearsal.now_ms < AWAKE_MS:
+            yield
         player = _Player(rehearsal)
         for step in self.steps:
             yield from player.take(step)
@@ -140,17 +149,16 @@ def _read_set(rest: str, where: str, text: str) -> Step:
 class _Player:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._desk = rehearsal
-        self._break_ms: int | None = None
-        self._outcome: str | None = None
-        rehearsal.listeners.append(self._listen)
 
-    def _listen(self, event: Event) -> None:
-        if event["event"] == "break" and event["cause"] == "relay":
-            self._break_ms = int(str(event["ms"]))
-        elif event["event"] == "incident":
-            record = event["record"]
-            assert isinstance(record, dict)
-            self._outcome = record["outcome"]
+    def _break_ms(self) -> object:
+        """The length of the last break that the relay made, or None."""
+        event = self._desk.last("break", cause="relay")
+        return event["ms"] if event else None
+
+    def _outcome(self) -> object:
+        """The outcome of the last incident, or None."""
+        event = self._desk.last("incident")
+        return event["record"]["outcome"] if event else None  # type: ignore[index]
 
     def take(self, step: Step) -> Iterator[None]:
         desk = self._desk
@@ -168,11 +176,11 @@ class _Player:
             yield from self._until(step)
         elif step.verb == "expect":
             if not self._holds(step.condition):
-                raise ScriptError(f"{step.where}: expected {step.condition}, but {self._instead(step.condition)}")
+                raise UnmetError(f"{step.where}: expected {step.condition}, but {self._instead(step.condition)}")
         elif step.verb == "set":
             problems = desk.change({step.key: step.value})
             if problems:
-                raise ScriptError(f"{step.where}: {'; '.join(f'{key} {said}' for key, _, said in problems)}")
+                raise UnmetError(f"{step.where}: {'; '.join(f'{key} {said}' for key, _, said in problems)}")
         else:
             desk.note(str(step.value))
 
@@ -187,7 +195,7 @@ class _Player:
                 return
             yield
         if not self._holds(step.condition):
-            raise ScriptError(
+            raise UnmetError(
                 f"{step.where}: waited {step.ms / 1000:g} s for {step.condition}, but {self._instead(step.condition)}"
             )
 
@@ -195,17 +203,19 @@ class _Player:
         if condition in machine.STATES:
             return self._desk.state == condition
         if condition.startswith("outcome "):
-            return self._outcome == condition[8:]
+            return self._outcome() == condition[8:]
         if condition.startswith("break "):
-            return self._break_ms == int(condition[6:])
+            return self._break_ms() == int(condition[6:])
         return _CONDITIONS[condition](self._desk)
 
     def _instead(self, condition: str) -> str:
         desk = self._desk
         if condition.startswith("outcome "):
-            return f"the last incident is {self._outcome}" if self._outcome else "there is no incident"
+            return f"the last incident is {self._outcome()}" if self._outcome() else "there is no incident"
         if condition.startswith("break "):
-            return "the relay made no break" if self._break_ms is None else f"the last break took {self._break_ms} ms"
+            return (
+                "the relay made no break" if self._break_ms() is None else f"the last break took {self._break_ms()} ms"
+            )
         words = [f"the call is {desk.state}", f"the line {desk.exchange.phase.replace('_', ' ')}"]
         if not desk.is_powered:
             words.append("the device unplugged")

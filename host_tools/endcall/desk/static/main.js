@@ -112,14 +112,19 @@ function take(event) {
 
 function log(event) {
   const words = logLine(event);
-  if (!words) return;
+  if (words === null) return;
   const entry = document.createElement('li');
   entry.dataset.kind = event.event;
-  if (event.event === 'call') entry.dataset.state = event.state;
+  if (event.cause) entry.dataset.cause = event.cause;
   const when = document.createElement('time');
   when.textContent = clock(event.t / 1000);
   const text = document.createElement('span');
   text.textContent = words;
+  if (event.event === 'call') {
+    const state = document.createElement('b');
+    state.textContent = state.dataset.state = event.state;
+    text.prepend(state, ' ');
+  }
   entry.append(when, text);
   $('log').prepend(entry);
   if ($('log').children.length > LOG_LINES) $('log').lastChild.remove();

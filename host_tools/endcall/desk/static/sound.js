@@ -1,6 +1,7 @@
 // The sound as it plays: heard, shown as a level, and kept for a minute.
 
-const LEAD_S = 0.1;      // how far ahead of the ears a piece is scheduled; covers the jitter of the socket
+const LEAD_S = 0.15;     // how far ahead of the ears a piece is scheduled; covers the jitter of the socket
+const BEHIND_S = 5;      // a page that woke up this late leaves sound out
 const KEPT_MS = 60000;
 const USUAL_RATE = 16000; // of a prompt
 const BIN_MS = 10;       // resolution of the envelope
@@ -75,7 +76,8 @@ export class Sound {
     source.buffer = buffer;
     source.connect(this.out);
     const now_s = context.currentTime;
-    if (this.next_s < now_s || this.next_s > now_s + 1) this.next_s = now_s + LEAD_S;
+    if (this.next_s < now_s) this.next_s = now_s + LEAD_S;
+    if (this.next_s > now_s + BEHIND_S) return;
     source.start(this.next_s);
     this.next_s += buffer.duration;
   }

@@ -99,7 +99,7 @@ const GUIDES = {
 };
 
 export const PHASES = {
-  idle: 'On hook', ringing: 'Incoming call', talking: 'In a call', clearing: 'Caller is gone', dial_tone: 'Dial tone',
+  idle: 'On hook', ringing: 'Ringing', talking: 'In a call', clearing: 'Caller is gone', dial_tone: 'Dial tone',
 };
 
 export const CAUSES = { relay: 'the relay', handset: 'the handset', exchange: 'the exchange' };
@@ -125,7 +125,7 @@ const LENGTH = ms => ms < 10000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`;
 // One line of the log for an event, or null for those that say nothing new to a person.
 export function logLine(event) {
   switch (event.event) {
-    case 'call': return event.state === 'FAULT' ? `FAULT ${event.fault}: ${event.fault_say}` : event.state;
+    case 'call': return event.fault ? `${event.fault}: ${event.fault_say}` : '';
     case 'refused': return 'Press refused: too soon after the warning';
     case 'sound': return event.playing ? `${event.name} plays into the line (${(event.ms / 1000).toFixed(1)} s)` : null;
     case 'break': return `Loop open for ${LENGTH(event.ms)} by ${CAUSES[event.cause]}`;
