@@ -24,6 +24,7 @@ EXIT_CODES = (
     (12, "not_in_service", "a device is there, in safe mode or in the bootloader"),
     (13, "no_permission", "this user may not open the port"),
     (14, "call_in_progress", "a call is being limited or ended, and did not end in time"),
+    (15, "not_expected", "a script of `demo` met something else than it expects"),
     (130, "interrupted", "Ctrl-C"),
 )
 
@@ -117,3 +118,7 @@ class NoPermissionError(EndcallError):
 
 class CallInProgressError(EndcallError):
     name = "call_in_progress"
+
+
+class NotExpectedError(EndcallError):
+    name = "not_expected"

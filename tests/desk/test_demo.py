@@ -161,3 +161,12 @@ def test_a_reader_who_has_enough_ends_it(tmp_path, start):
     process.stdout.close()
     assert process.wait(timeout=5) == 0
     assert process.stderr.read() == ""
+
+
+def test_help_tells_what_a_script_may_say():
+    said = subprocess.run([*ENDCALL, "demo", "--help"], capture_output=True, text=True, check=True).stdout
+    for step in ("press [200ms]", "until CONDITION [within 60s]", "caller calls | caller hangs up", "set KEY VALUE"):
+        assert step in said
+    assert all(
+        option in said for option in ("--headless", "--script", "--http-port", "--pty-link", "--speed", "--folder")
+    )

@@ -22,6 +22,7 @@ import click
 
 from endcall.errors import EndcallError, UsageError
 
+from . import script as script_module
 from .pty_port import PtyError, PtyPort
 from .rehearsal import Event, Rehearsal
 from .script import Script, UnmetError
@@ -275,7 +276,13 @@ def _read_script(script: str | Path | None) -> Script | None:
         raise UsageError(f"The script {path} is no text in UTF-8.", todo="Save it as one.") from error
 
 
-@click.command("demo")
+def _script_help() -> str:
+    """What a script may say, for `--help`: the text of the module that reads it."""
+    steps = str(script_module.__doc__).strip().replace("\n\n", "\n\n\b\n")
+    return "\b\n" + steps
+
+
+@click.command("demo", epilog=_script_help())
 @click.option("--headless", is_flag=True, help="No page: events as lines of JSON on stdout; ends with the script.")
 @click.option(
     "--script", type=click.Path(dir_okay=False), help="Play the steps in this file (press, wait 5s, until WARN, …)."
