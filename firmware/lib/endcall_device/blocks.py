@@ -54,6 +54,5 @@ class BlockFile:
             raise ValueError(f"{len(data)} bytes at {at} do not fit {self.path}")
         file = self._open()
         file.seek(at)
-        file.write(data)
-        if padding:
-            file.write(b"\xff" * padding)
+        # One write of whole sectors: a part of a sector would stay in FatFs's own buffer until the file is closed.
+        file.write(bytes(data) + b"\xff" * padding if padding else data)
