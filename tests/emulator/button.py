@@ -108,7 +108,7 @@ class Host:
         at = 0
         while at < len(data):
             at = self._reader.take(data, at, len(data))
-            if self._reader.frame is not None:
+            if self._reader.frame is not None and self._reader.frame["id"] == self._number:
                 answer = dict(self._reader.frame)
                 if self._reader.size > 0:
                     answer["payload"] = bytes(self._reader.payload[: self._reader.size])

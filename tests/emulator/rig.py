@@ -482,6 +482,7 @@ class Pico:
         self._stop_watchdog()
         self._mcu.sram[:] = bytes(len(self._mcu.sram))
         self._flash.power_on()
+        self.frames.clear()  # the LEDs are dark until the next frame
         self._power_on()
 
     def _power_on(self) -> None:

@@ -190,7 +190,9 @@ def test_settings_by_the_real_command_survive_a_power_cycle(desk):
         pico.run_until(lambda: pico.data.present and pico.ring(), within_ms=8000, what="service after a power cycle")
         host = Host(pico)
         host.hello()
-        return json.loads(host.ask("get")["payload"]), pico.line.breaks()
+        answer = host.ask("get")
+        assert "payload" in answer, answer
+        return json.loads(answer["payload"]), pico.line.breaks()
 
     values, breaks = desk.fork(scenario).result(timeout_s=600)
     assert values["call.warn_s"] == 77
