@@ -139,10 +139,10 @@ def draw() -> Schematic:
         s.label(net, f"{ref}.1", down, 0 if net in ("GND",) or net.startswith("+") else 4)
     for k, net in enumerate(("GND", "PS_N")):
         x = 9 + 6 * k
-        s.place("power:PWR_FLAG", f"#FLG{k + 1:02d}", "PWR_FLAG", x, 88, hide_value=True)
+        s.place("power:PWR_FLAG", f"#FLG{k + 1:02d}", "PWR_FLAG", x, 85, hide_value=True)
         s.label(net, f"#FLG{k + 1:02d}.1", down, 0 if net in ("GND",) or net.startswith("+") else 3)
     for k in range(4):
-        put(f"H{k + 1}", 41 + 5 * k, 88, text=((-1.2, -1.6), (-1.0, 1.9)))
+        put(f"H{k + 1}", 41 + 5 * k, 86, text=((-1.2, -1.6), (-1.0, 1.9)))
 
     # ---------------------------------------------------------------- 2 ring and button
     s.block("2  Ring of light and button", 62, 6, 137, 48)
@@ -226,7 +226,7 @@ def draw() -> Schematic:
     s.text(
         "Idle: LT goes through K1 (resting contact) to PH_T, LINE_R through the loop sense to PH_R.\n"
         "F1 stops a mains wire that touches the line; D6 shorts the pair above 275 V, so no part\n"
-        "behind it sees more than 350 V. 48 V battery plus 150 V of ringing peaks at 260 V and passes.\n"
+        "behind it sees more than 350 V. 56.5 V battery and 150 V of ringing peak at 269 V and pass.\n"
         "Only the two middle wires (2 and 3) of the cord are used. Polarity does not matter.",
         157, 40,
     )  # fmt: skip
