@@ -107,7 +107,7 @@ class Client:
             self._reader.reset()
             self.transport.write(frame)
             answer = self._wait(self._id, self._clock() + self._answer_s * factor)
-            if answer is None or answer[0].get("error") == "damaged":
+            if answer is None or (payload is not None and answer[0].get("error") == "damaged"):
                 continue
             head, body = answer
             if head.get("error") == "hello_first" and do != "hello":
@@ -226,20 +226,37 @@ class Client:
 
         Raises InvalidError with `problems` ([key, value, sentence]), NotVerifiedError, and as `ask`.
         """
-        for _ in range(TRIES):
-            try:
-                self._when_quiet(lambda: self._stage_and_commit(values))
-            except _LOST:
-                pass  # staged or not, committed or not: what counts is what is in force now
-            in_force = self.get()
-            if all(key in in_force and in_force[key] == values[key] for key in values):
-                return in_force
+        in_force: dict[str, Any] = {}
+
+        def is_in_force() -> bool:
+            in_force.update(self.get())
+            return all(key in in_force and in_force[key] == values[key] for key in values)
+
+        if self._make_sure(lambda: self._when_quiet(lambda: self._stage_and_commit(values)), is_in_force):
+            return in_force
         wrong = ", ".join(sorted(key for key in values if in_force.get(key) != values[key]))
         raise NotVerifiedError(
             "The settings that were read back are not those that were sent.",
             f"They differ in {wrong}.",
             "Repeat the command; if it stays so, see: endcall info",
         )
+
+    def _make_sure(self, attempt: Callable[[], None], is_so: Callable[[], bool]) -> bool:
+        """`attempt`, again where it got lost and it is not so; whether it is so in the end.
+
+        Raises what got lost last when TRIES were not enough.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                attempt()
+            except _LOST:  # it may have been done all the same
+                if is_so():
+                    return True
+                if not left:
+                    raise
+            else:
+                return is_so()
+        raise AssertionError("unreachable")
 
     def _stage_and_commit(self, values: dict[str, Any]) -> None:
         self.ask("discard")
@@ -252,19 +269,17 @@ class Client:
 
         Raises InvalidError where the device refuses it, NotVerifiedError, and as `ask`.
         """
-        for _ in range(TRIES):
-            try:
-                self._send_prompt(name, data, progress)
-            except _LOST:
-                pass
+
+        def is_stored() -> bool:
             about = {prompt["name"]: prompt for prompt in self.prompts()}.get(name)
-            if about and about["crc"] == wire.crc(data) and not about["problem"]:
-                return
-        raise NotVerifiedError(
-            f"{name} did not arrive as sent.",
-            "The prompt that was there before is still in force.",
-            "Repeat the command with another cable or USB port.",
-        )
+            return bool(about and about["crc"] == wire.crc(data) and not about["problem"])
+
+        if not self._make_sure(lambda: self._send_prompt(name, data, progress), is_stored):
+            raise NotVerifiedError(
+                f"{name} did not arrive as sent.",
+                "The prompt that was there before is still in force.",
+                "Repeat the command with another cable or USB port.",
+            )
 
     def _send_prompt(self, name: str, data: bytes, progress: Callable[[int], None]) -> None:
         ok, _ = self._when_quiet(
@@ -293,14 +308,15 @@ class Client:
 
     def remove_prompt(self, name: str) -> None:
         """Free the slot of a prompt that no setting names. Raises InvalidError where one does, or it is not there."""
-        for _ in range(TRIES):
-            try:
-                self._when_quiet(lambda: self.ask("prompt_remove", tries=1, name=name))
-                return
-            except _LOST:
-                if name not in [prompt["name"] for prompt in self.prompts()]:
-                    return
-        raise NotVerifiedError(f"{name} is still there.", "", "Repeat the command.")
+
+        def is_gone() -> bool:
+            return name not in [prompt["name"] for prompt in self.prompts()]
+
+        def remove() -> None:
+            self._when_quiet(lambda: self.ask("prompt_remove", tries=1, name=name))
+
+        if not self._make_sure(remove, is_gone):
+            raise NotVerifiedError(f"{name} is still there.", "", "Repeat the command.")
 
     def _when_quiet(self, action: Callable[[], _T]) -> _T:
         """Do `action`; while the device refuses because of a call, wait and try again, for `wait_s` at most."""
@@ -353,7 +369,7 @@ def _refusal(head: dict[str, Any], body: bytes) -> EndcallError:
         except ValueError:
             problems = []
         return InvalidError(said, "Nothing was changed.", code=code, problems=problems)
-    if code == "storage":
+    if code in ("storage", "damaged"):
         return NotVerifiedError(said, "What was in force before still is.", "See what the device says: endcall info")
     if code == "mismatch":
         return LinkError(

@@ -271,6 +271,14 @@ def test_apply_waits_for_a_call_and_says_so(computer, tmp_path):
     assert desk.app.call.rules["call.warn_s"] == 45
 
 
+def test_what_is_in_force_already_needs_no_waiting(computer):
+    desk = computer.plug()
+    desk.press()
+    result = computer.run("set", "call.warn_s", "30", "--timeout", "0")
+    assert result.code == 0
+    assert desk.state == "WARN"
+
+
 def test_set_help_has_every_setting(computer):
     shown = computer.run("set", "--help").out
     for row in settings.SETTINGS:

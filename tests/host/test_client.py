@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from endcall.client import _pieces
 from endcall.desk.desk import Desk
-from endcall.errors import CallInProgressError, InvalidError, LinkError, LockedError, UnpluggedError
+from endcall.errors import CallInProgressError, InvalidError, LinkError, LockedError, NotVerifiedError, UnpluggedError
 from endcall_core import messages, settings, version, wire
 from endcall_device.store import SettingsStore
 
-from .desk_link import DeskTransport, FaultyTransport, client_over, tone
+from .desk_link import DeskTransport, FaultyTransport, client_over, lose, tone
 
 
 @pytest.fixture
@@ -278,3 +278,25 @@ def test_the_device_judges_a_prompt_too(client, desk):
     with pytest.raises(InvalidError, match=r"mono"):
         client.put_prompt("new.wav", tone(channels=2))
     assert "new.wav" not in desk.app.prompts.table
+
+
+def test_a_slot_that_does_not_keep_what_is_written_is_told_as_that(client, desk):
+    path = desk.app.prompts._slots[2].path
+    data = tone(ms=600)
+
+    def wear(sent):
+        if sent == len(data):
+            with open(path, "r+b") as file:
+                file.seek(100)
+                file.write(b"worn")
+
+    with pytest.raises(NotVerifiedError, match=r"did not read back"):
+        client.put_prompt("closing.wav", data, wear)
+    desk.power_cycle()
+    assert desk.app.self_check() == 0
+
+
+def test_removing_a_prompt_survives_a_lost_answer(desk):
+    client = client_over(FaultyTransport(desk, reads={1: lose}))
+    client.remove_prompt("warning.wav")
+    assert "warning.wav" not in desk.app.prompts.table
