@@ -197,10 +197,10 @@ def lid(data: dict, button: Button) -> BuildPart:
         with BuildSketch(Plane.XY.offset(b.top)), Locations((b.cx, b.cy)):
             Circle(button.ring_out / 2 + D.fit + 1.6)
             Circle(button.ring_out / 2 + D.fit, mode=Mode.SUBTRACT)
-        extrude(amount=-2.0)
-        with BuildSketch(Plane.XY.offset(b.top - 2.5)), Locations((b.cx, b.cy - button.ring_out / 2)):
+        extrude(amount=-3.6)  # 1.6 of pixel, 1.6 of circuit board, and a little
+        with BuildSketch(Plane.XY.offset(b.top - 4)), Locations((b.cx, b.cy + button.ring_out / 2)):
             RectangleRounded(9, 8, 1)
-        extrude(amount=2.5, mode=Mode.SUBTRACT)  # the ring's wires leave here
+        extrude(amount=4, mode=Mode.SUBTRACT)  # the ring's wires leave here, beside its first pixel
     return part
 
 
@@ -297,15 +297,15 @@ def button_model(data: dict, button: Button) -> list[tuple[str, object]]:
     with BuildPart() as switch, Locations((b.cx, b.cy, top - 42)):
         Box(12, 20, 12, align=LOW)
     with BuildPart() as ring:
-        with BuildSketch(Plane.XY.offset(b.top - 1.6)), Locations((b.cx, b.cy)):
+        with BuildSketch(Plane.XY.offset(b.top - 3.2)), Locations((b.cx, b.cy)):
             Circle(button.ring_out / 2)
             Circle(button.ring_in / 2, mode=Mode.SUBTRACT)
-        extrude(amount=1.5)
+        extrude(amount=1.6)
     pixels = []
     r = (button.ring_out + button.ring_in) / 4
     for k in range(button.pixels):
         a = 2 * math.pi * k / button.pixels
-        pixels.append(Pos(b.cx + r * math.cos(a), b.cy + r * math.sin(a), b.top) * Box(3.5, 3.5, 0.9, align=LOW))
+        pixels.append(Pos(b.cx + r * math.cos(a), b.cy + r * math.sin(a), b.top - 1.6) * Rot(0, 0, math.degrees(a)) * Box(5, 5, 1.6, align=LOW))
     return [("button", body.part), ("black", switch.part), ("ring", ring.part), ("pixel", Compound(pixels))]
 
 
