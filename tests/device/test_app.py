@@ -695,9 +695,15 @@ def test_a_compaction_that_fails_is_tried_again_later(desk, monkeypatch):
     desk.run(10)
     assert len(tries) == 2
     monkeypatch.undo()
-    for _ in range(24 * 6 * 4):  # days later, across half a period of the ticks
+    desk.clock.advance(COMPACT_RETRY_MS)
+    desk.run(10)
+    assert not desk.app.log.wants_compaction
+    for _ in range(24 * 6 * 4):  # days later, over half a period of the ticks, the next one is not held up
         desk.clock.advance(600_000)
         desk.run(1)
+    for number in range(SLOTS - 4):
+        desk.app.log.append(call.Incident("resolved", number, (0,), False, "flash", 0, False), 1, 0)
+    desk.run(2)
     assert not desk.app.log.wants_compaction
 
 

@@ -256,7 +256,11 @@ def test_a_store_that_fails_is_an_answer(host, desk, monkeypatch):
 # --- what is refused, and when -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("do", ["helo", "", "stat us", "_do_get", "dispatch", "\x00\x1f", "ü" * 40, "\U0001f600" * 40])
+@pytest.mark.parametrize(
+    "do",
+    ["helo", "", "stat us", "_do_get", "dispatch", "\x00\x1f", "ü" * 40, "\U0001f600" * 40],
+    ids=["typo", "empty", "space", "method", "function", "control", "umlauts", "faces"],
+)
 def test_an_unknown_request(host, do):
     assert host.error(do) == "unknown"
 

@@ -72,13 +72,21 @@ def test_a_press_while_the_self_check_runs_is_not_kept_for_later():
     assert script.state == WARN
 
 
-def test_a_press_from_before_the_state_began_is_not_obeyed():
-    script = Script({"call.min_warn_s": 0}).reach(WARN)
-    script.at(script.now + 30000, TIME)
-    assert script.state == WATCH
-    assert script.at(script.now - 1, BUTTON_DOWN) == []
-    assert script.at(script.now + 100, BUTTON_UP) == []
-    assert script.state == WATCH
+def test_a_press_from_before_the_state_began_is_felt_and_not_obeyed():
+    """Time was faster than the edge: what the press meant is over."""
+    for state in (WARN, WATCH, RECOVER):
+        script = Script({"call.min_warn_s": 0}).reach(state)
+        began = script.deadline
+        script.at(began, TIME)
+        after = script.state
+        assert after != state
+        assert script.at(began - 1, BUTTON_DOWN) == []
+        assert script.call.is_down
+        assert script.call.gesture is None
+        assert script.at(began + 1500, TIME) == []
+        assert script.at(began + 1500, BUTTON_UP) == []
+        assert script.state == after
+        assert script.call.refused_ms is None
 
 
 def test_a_gesture_belongs_to_the_state_in_which_it_began():
