@@ -446,8 +446,7 @@ def _press_ignored(call, now_ms, actions):
 
 
 def _press_recover(call, now_ms, actions):
-    _to_ready(call, None, now_ms, actions)
-    call.gesture = None  # the same press must not begin READY's threat hold
+    _to_ready(call, None, now_ms, actions)  # its gesture began in RECOVER, so it is no threat hold in READY
 
 
 def _press_fault(call, now_ms, actions):
