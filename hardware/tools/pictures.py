@@ -20,7 +20,7 @@ def main() -> None:
         svg = BUILD / f"{side}.svg"
         exe = Path(sys.executable).with_name("gerbonara")
         subprocess.run([exe, "render", BUILD / "gerber", svg, f"--{side}"], check=True, capture_output=True)
-        subprocess.run(["rsvg-convert", "-w", "1200", svg, "-o", OUT / f"pcb-{side}.png"], check=True)
+        subprocess.run(["rsvg-convert", "-b", "#06140a", "-w", "1200", svg, "-o", OUT / f"pcb-{side}.png"], check=True)
     # for the 3D pictures: the same without the margin, in a lighter green
     subprocess.run(["rsvg-convert", "-w", "2400", BUILD / "top.svg", "-o", BUILD / "pcb-print.png"], check=True)
     print("hardware/fab/pictures/pcb-top.png, pcb-bottom.png")
