@@ -44,11 +44,11 @@ class StrangerError(LinkError):
     """What answers is no endcall, or none that this program knows."""
 
 
-class SessionLostError(LinkError):
+class ForgottenError(LinkError):
     """The device forgot the connection (it restarted, or gave up on us), and what was half done with it."""
 
 
-_LOST = (NoAnswerError, SessionLostError)
+_LOST = (NoAnswerError, ForgottenError)
 
 
 class Client:
@@ -98,7 +98,7 @@ class Client:
         """Send request `do` and return its answer: the `ok` object and the payload.
 
         factor: stretches the time allowed for the answer. Raises NoAnswerError after `tries`,
-        UnpluggedError, SessionLostError, and what the device refuses: CallInProgressError, LockedError,
+        UnpluggedError, ForgottenError, and what the device refuses: CallInProgressError, LockedError,
         InvalidError, NotVerifiedError.
         """
         self._id += 1
@@ -115,7 +115,7 @@ class Client:
                 self.hello()
                 self._id = number
                 if do in _STATEFUL:
-                    raise SessionLostError(
+                    raise ForgottenError(
                         "The device forgot the connection.",
                         "It restarted, or this computer was asleep. What was not confirmed is not in force.",
                         "Repeat the command.",
@@ -293,7 +293,7 @@ class Client:
         try:
             self._when_quiet(lambda: self.ask("prompt_end", tries=1, factor=VERIFY_FACTOR))
         except InvalidError as error:  # a call came in between, or the answer to an earlier prompt_end was lost
-            raise SessionLostError("The device forgot the upload.", error.happened) from error
+            raise ForgottenError("The device forgot the upload.", error.happened) from error
 
     def _send_chunk(self, at: int, data: bytes) -> int:
         try:
@@ -301,9 +301,9 @@ class Client:
         except InvalidError as error:
             if at == 0:
                 raise  # the device judges the header
-            raise SessionLostError("The device forgot the upload.", error.happened) from error
+            raise ForgottenError("The device forgot the upload.", error.happened) from error
         if ok.get("at") != at + len(data):
-            raise SessionLostError("The device lost its place in the upload.")
+            raise ForgottenError("The device lost its place in the upload.")
         return at + len(data)
 
     def remove_prompt(self, name: str) -> None:

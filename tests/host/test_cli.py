@@ -13,6 +13,7 @@ import tomllib
 import pytest
 
 from endcall.cli import cli
+from endcall.client import Client
 from endcall.desk.desk import Desk
 from endcall_core import layout, settings, wire
 from endcall_core.version import FIRMWARE
@@ -147,6 +148,22 @@ def test_status_as_json_is_a_line_per_look(computer):
     lines = [json.loads(line) for line in result.out.splitlines()]
     assert [line["schema"] for line in lines] == ["endcall.status/1"] * 3
     assert {line["status"]["state"] for line in lines} == {"READY"}
+
+
+def test_ctrl_c_is_how_watching_ends(computer, monkeypatch):
+    computer.plug()
+    real, looks = Client.status, []
+
+    def look(client):
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+        looks.append(real(client))
+        return looks[-1]
+
+    monkeypatch.setattr(Client, "status", look)
+    result = computer.run("status", "--json", "--every", "0.05")
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 2
 
 
 def test_log_as_table_json_and_csv(computer):
