@@ -12,8 +12,6 @@ from .stock import stock_uf2 as find_stock_uf2
 
 from endcall.image import EMULATOR_UID, boot_out, build_drive  # isort: skip
 
-_reasons: set[str] = set()
-
 
 @pytest.fixture(scope="session")
 def stock_uf2() -> Path:
@@ -21,7 +19,6 @@ def stock_uf2() -> Path:
     try:
         return find_stock_uf2()
     except NoStock as problem:
-        _reasons.add(str(problem))
         pytest.skip(str(problem))
 
 
@@ -50,8 +47,10 @@ def pytest_report_header() -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/emulator/" in r.nodeid]
-    if skipped and _reasons:
+    # From the reports, because a parallel run skips in other processes.
+    reasons = {report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)}
+    if skipped:
         terminalreporter.section("NOT TESTED on the emulated Pico", sep="!", red=True)
         terminalreporter.write_line(f"{len(skipped)} tests were skipped:")
-        for reason in sorted(_reasons):
+        for reason in sorted(reasons):
             terminalreporter.write_line(reason)

@@ -337,6 +337,16 @@ class Pico:
             self.after(0.125, back)
             self.after(0.25, lambda: self._settle(reach, back, bounce_ms - 0.25))
 
+    # Other pins
+
+    def ground(self, pin: int) -> None:
+        """Hold `pin` at 0 V from outside."""
+        self._mcu.gpio[pin].set_input_value(False)
+
+    def let_go(self, pin: int) -> None:
+        """Leave `pin` to its pull-up."""
+        self._mcu.gpio[pin].release_input()
+
     # Ring
 
     def ring(self) -> Pixels:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from ear import ear
+
 from endcall_core import call, records
 
 from . import button
@@ -234,7 +234,9 @@ def test_incidents_survive_a_power_cycle_and_a_new_prompt_is_played(desk):
     # The samples of the new prompt, bit by bit, wherever its fade is over.
     wanted = _samples(tone())
     loudest = wanted[len(wanted) // 2 : len(wanted) // 2 + 64]
-    assert any(list(sound.left[at : at + 64]) == loudest for at in range(len(sound) - 64)), "the new prompt was not heard"
+    assert any(list(sound.left[at : at + 64]) == loudest for at in range(len(sound) - 64)), (
+        "the new prompt was not heard"
+    )
 
 
 @cache

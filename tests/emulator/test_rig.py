@@ -565,6 +565,6 @@ while True:
     pico.run_until(lambda: pico.edges(22), within_ms=4000, what="the first nap")
     pico.run(4000)
     edges = [edge.ns for edge in pico.edges(22)]
-    longest_ms = max((later - earlier) / 1e6 for earlier, later in zip(edges, edges[1:], strict=False))
+    longest_ms = max((later - earlier) / 1e6 for earlier, later in itertools.pairwise(edges))
     assert longest_ms < 100  # some 50 ms when the computer opens the port; a lost wake-up lasts for ever
     assert pico.now_ns - edges[-1] < 10e6

@@ -79,6 +79,7 @@ class App:
         self._shown = b""
         self._service = Service(parts.port, self)
         self._verify_closing()
+        now_ms = parts.clock()  # READY begins now: what was pressed while the prompt was read is felt, not obeyed
         self.call, actions = machine.start(parts.store.values, now_ms)
         self._carry_out(actions, now_ms)
         self._show(now_ms)

@@ -6,7 +6,7 @@ import microcontroller
 
 def pin(number):
     """The `microcontroller.Pin` of GPIO `number`."""
-    return getattr(microcontroller.pin, f"GPIO{number}")
+    return getattr(microcontroller.pin, f"GPIO{number}")  # type: ignore[attr-defined]  # the stubs lack it
 
 
 def output(number, level):

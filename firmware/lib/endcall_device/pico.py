@@ -76,7 +76,7 @@ def _rest():
 def free_bytes():
     """Free heap, after a collection: without one the figure says how long ago the last was."""
     gc.collect()
-    return gc.mem_free()
+    return gc.mem_free()  # type: ignore[attr-defined]  # CPython has none
 
 
 def _prepare(speaker, prompts, name):

@@ -1,0 +1,65 @@
+# The door to everything; `make help` lists it. Each target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+# Prints where CircuitPython for the Pico lies, after downloading it once.
+STOCK := PYTHONPATH=tests $(BIN)/python -c 'from emulator.stock import stock_uf2; print(stock_uf2())'
+# The emulated Pico boots once per file, so files are what is shared out among the cores.
+PARALLEL := -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick check emulator image bench hardware torture docs reference clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(READY) ## put a virtual environment with everything into .venv
+
+$(READY): pyproject.toml host_tools/hatch_build.py tools/system_packages.sh
+	tools/system_packages.sh
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY) ## live through a call at a simulated desk, in the browser
+	$(BIN)/endcall demo
+
+test: check ## every check and every test, the emulated Pico included
+	$(PYTEST) $(PARALLEL)
+
+quick: $(READY) ## the tests that take under a minute: core, device, host
+	$(PYTEST) $(PARALLEL) tests/core tests/device tests/host
+
+check: $(READY) ## format, lint, types, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m endcall.reference --check
+
+emulator: $(READY) ## the real CircuitPython on an emulated Pico
+	$(PYTEST) $(PARALLEL) tests/emulator
+
+image: $(READY) ## build/endcall.uf2: CircuitPython and a whole drive (RUNTIME=file.uf2 names the runtime)
+	mkdir -p build
+	$(BIN)/endcall image --runtime $(or $(RUNTIME),$$($(STOCK))) --output build/endcall.uf2
+
+hardware: $(READY) ## build and check the hardware folder (installs KiCad)
+	$(MAKE) -C hardware all check
+
+reference: $(READY) ## write the generated pages in docs/ again
+	$(BIN)/python -m endcall.reference
+
+bench: ## measure on the emulated Pico (not yet)
+	@echo "make bench: not yet; the numbers that exist are asserted by make emulator" >&2; exit 1
+
+torture: ## break it on purpose, for hours (not yet)
+	@echo "make torture: not yet; short forms are part of make test" >&2; exit 1
+
+docs: ## the documentation site (not yet)
+	@echo "make docs: not yet; the pages are in docs/ and hardware/" >&2; exit 1
+
+clean: ## remove everything that was built
+	rm -rf build dist $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
