@@ -361,6 +361,18 @@ def test_a_damaged_closing_prompt_is_found_at_power_up(desk, damage):
     assert desk.state == "READY"
 
 
+def test_a_slow_start_does_not_lose_the_self_check(desk):
+    """The self-check's answer is waited for from when READY begins, however long reading the prompt took."""
+    desk._feed = lambda: desk.clock.advance(3000)
+    desk.power_cycle()
+    assert desk.state == "READY"
+    data = bytearray(path_of(desk).read_bytes())
+    data[len(CLOSING) - 1] ^= 1
+    path_of(desk).write_bytes(data)
+    desk.power_cycle()
+    assert (desk.state, desk.app.call.fault) == ("FAULT", call.FAULT_PROMPT_DAMAGED)
+
+
 def test_a_header_that_is_damaged_in_service_is_found_by_the_press(desk):
     path = path_of(desk)
     path.write_bytes(b"xxxx" + path.read_bytes()[4:])
