@@ -78,7 +78,7 @@ def shows_recover(pixels: Pixels) -> bool:
 
 def fault_number(pixels: Pixels) -> int:
     """The number of the fault an X shows, 0 where there is no X."""
-    corners = [pixels[index] for index in (0, 6, 12, 18)] if pixels else [(0, 0, 0)]
+    corners = [pixels[index] for index in (3, 9, 15, 21)] if pixels else [(0, 0, 0)]
     if not all(red > 0 and blue > 0 and green == 0 for red, green, blue in corners):
         return 0
     return sum(any(pixel) for pixel in pixels) - 4

@@ -125,7 +125,7 @@ def _fault(call, since_ms, out, is_reduced):
     A ring of fewer than 12 pixels has fewer than 8 places between them; a number that does not fit fills them all.
     """
     pixels = len(out) // 3
-    corners = (0, pixels // 4, pixels // 2, pixels * 3 // 4)
+    corners = tuple([(pixels + 2 * pixels * quarter) // 8 for quarter in range(4)])
     left = call.fault
     for index in range(pixels):
         if index not in corners and left:

@@ -54,7 +54,7 @@ class Line:
         self._renewal.start(self._clock())
 
     def close(self):
-        """Close the line within 0.1 ms. Harmless when it is closed."""
+        """Close the line within 0.14 ms, a pass and a third. Harmless when it is closed."""
         self._renewal.stop()
         self._write(0, 0)
 

@@ -197,7 +197,7 @@ def test_fault_is_four_fixed_dots_and_its_number_between_them():
         assert made.state == FAULT
         for pixels in (12, 16, 24, 60):
             shown = picture(made, 500, pixels)
-            corners = [0, pixels // 4, pixels // 2, pixels * 3 // 4]
+            corners = [pixels * eighth // 8 for eighth in (1, 3, 5, 7)]  # half past one, half past four, …
             assert [shown[at] for at in corners] == [(255, 0, 200)] * 4
             inner = [at for at in lit(shown) if at not in corners]
             assert len(inner) == fault
