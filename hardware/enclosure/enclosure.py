@@ -305,7 +305,11 @@ def button_model(data: dict, button: Button) -> list[tuple[str, object]]:
     r = (button.ring_out + button.ring_in) / 4
     for k in range(button.pixels):
         a = 2 * math.pi * k / button.pixels
-        pixels.append(Pos(b.cx + r * math.cos(a), b.cy + r * math.sin(a), b.top - 1.6) * Rot(0, 0, math.degrees(a)) * Box(5, 5, 1.6, align=LOW))
+        pixels.append(
+            Pos(b.cx + r * math.cos(a), b.cy + r * math.sin(a), b.top - 1.6)
+            * Rot(0, 0, math.degrees(a))
+            * Box(5, 5, 1.6, align=LOW)
+        )
     return [("button", body.part), ("black", switch.part), ("ring", ring.part), ("pixel", Compound(pixels))]
 
 
