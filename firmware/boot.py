@@ -6,6 +6,7 @@ sectors that hold the whole file system.
 
 import time
 
+import microcontroller
 import storage
 import supervisor
 import usb_cdc
@@ -33,6 +34,31 @@ def stored_access():
     return best.values.get("usb.access", "open") if best else "open"
 
 
+def name_this_chip():
+    """Put this chip's number into /boot_out.txt, where the drive's image could only carry another's.
+
+    CircuitPython compares that file with what it would say, and writes it anew where they differ: five erases, the
+    FAT among them, and a power cut in between can cost the drive. Overwriting sixteen digits in place leaves the FAT
+    alone, and happens once in a device's life.
+    """
+    number = "".join([f"{byte:02X}" for byte in microcontroller.cpu.uid]).encode()
+    try:
+        with open("/boot_out.txt", "rb") as file:
+            at = file.read().find(b"UID:") + 4
+            file.seek(at)
+            if at < 4 or file.read(len(number)) == number:
+                return
+        storage.remount("/", readonly=False)
+        try:
+            with open("/boot_out.txt", "r+b") as file:
+                file.seek(at)
+                file.write(number)
+        finally:
+            storage.remount("/", readonly=True)
+    except (OSError, RuntimeError):
+        pass  # then CircuitPython does it its own way
+
+
 def held_s():
     """For how many seconds, 10 at most, the button is held from now on."""
     button = gpio.input_up(pins.BUTTON)
@@ -43,6 +69,7 @@ def held_s():
     return round(time.monotonic() - began)
 
 
+name_this_chip()
 decision = access.decide(stored_access(), held_s())
 access.leave(decision)
 usb_hid.disable()

@@ -271,3 +271,20 @@ def _crc(data):
     from endcall_core.wire import crc
 
     return crc(data)
+
+
+def test_first_start_on_another_chip_leaves_the_fat_alone(stock_uf2):
+    """An image carries the number of no chip, or of another: the first start puts its own in place, once."""
+    pico = Pico.boot(image(stock_uf2, uid="E6614103E7452D2F"))
+    pico.run_until(lambda: button.shows_ready(pico.ring()), within_ms=8000, what="READY on the ring")
+    erased = {op.address for op in pico.flash_ops if op.kind == "erase"}
+    assert 0 < len(erased) <= 2, pico.flash_ops
+    assert not erased & {0x100000, 0x101000}, "the boot sector or the FAT was erased"
+    began = len(pico.flash_ops)
+    pico.power_cycle()
+    pico.run_until(lambda: button.shows_ready(pico.ring()), within_ms=8000, what="READY on the ring")
+    assert len(pico.flash_ops) == began, "the second start wrote again"
+    host = Host(pico)
+    host.hello()
+    host.ask("stage", values={"call.warn_s": 44})
+    assert host.ask("commit")["ok"]["changed"] == 1
