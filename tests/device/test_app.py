@@ -864,3 +864,28 @@ def test_parts_must_be_complete_and_known(desk):
 
 def test_the_defaults_of_the_desk_are_the_defaults(make_desk):
     assert make_desk().app.call.rules == settings.defaults()
+
+
+# --- a firmware that keeps crashing ---------------------------------------------------------------------------
+
+
+def test_three_crashes_in_a_row_are_a_fault_until_ten_good_minutes_are_over(desk):
+    desk.crashes = 3
+    desk.power_cycle()
+    desk.run(200)
+    assert desk.app.call.fault == call.FAULT_CRASHED
+    desk.press(100)
+    assert desk.state == "FAULT"
+    desk.run(s=599)
+    assert desk.state == "FAULT"
+    desk.run(s=61)
+    assert desk.state == "READY"
+    assert desk.crashes == 0
+
+
+def test_two_crashes_are_forgiven_and_a_limit_can_be_set(desk):
+    desk.crashes = 2
+    desk.power_cycle()
+    desk.run(200)
+    desk.press(100)
+    assert desk.state == "WARN"

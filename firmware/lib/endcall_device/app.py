@@ -13,6 +13,7 @@ port.connected; port.read_into(buffer) -> count; port.write(data) -> count; neve
 store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
 feed()                tells the watchdog that every task had its turn
 rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
+crashes, forgive()    how often in a row the firmware crashed before this start; called after ten good minutes
 identity              dict for `hello`: runtime, serial, access
 free_bytes()          free heap, after a collection
 """
@@ -28,6 +29,8 @@ from .store import StoreError
 FRAME_MS = 40  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
+CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
+TRUST_S = 600  # a start that has lasted this long begins a new row
 
 
 class Parts:
@@ -45,6 +48,8 @@ class Parts:
         "prompts",
         "feed",
         "rest",
+        "crashes",
+        "forgive",
         "identity",
         "free_bytes",
     )
@@ -69,6 +74,7 @@ class App:
         now_ms = parts.clock()
         self.uptime_s = 0
         self._second_ms = now_ms
+        self._crashes = parts.crashes
         self._epoch = None  # (UTC seconds, uptime in s when a host told it)
         self._sense = LoopSense(now_ms)
         self._handset_down_ms = None  # since when the handset is down, once it was seen up while the line is open
@@ -183,6 +189,8 @@ class App:
 
     def self_check(self):
         """0 when a limit that is set now can be enforced, else the number of a fault."""
+        if self._crashes >= CRASHES_MAX:
+            return machine.FAULT_CRASHED
         if not self.parts.line.is_ready:
             return machine.FAULT_LINE_RELAY
         if not self.parts.speaker.is_ready:
@@ -210,6 +218,9 @@ class App:
         while ticks.diff(now_ms, self._second_ms) >= 1000:
             self._second_ms = ticks.add(self._second_ms, 1000)
             self.uptime_s += 1
+            if self.uptime_s == TRUST_S:
+                self._crashes = 0
+                self.parts.forgive()
         if not self._pending and not self.log.wants_compaction:
             return
         if self.is_busy:

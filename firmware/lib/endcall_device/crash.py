@@ -6,8 +6,7 @@ Kept in `alarm.sleep_memory` (256 bytes of RAM): magic, resets in a row, length 
 import alarm
 
 MAGIC = 0xEC
-MANY = 3  # this many in a row, each within TRUST_S of the one before, and the device only says so
-TRUST_S = 600
+MANY = 3  # safe modes in a row: from then on safemode.py waits a minute between tries
 _TEXT_MAX = 200
 
 

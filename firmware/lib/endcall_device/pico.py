@@ -57,6 +57,8 @@ def build(decision):
         prompts=prompts,
         feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
         rest=_rest,
+        crashes=crash.count(),
+        forgive=crash.forgive,
         identity=identity,
         free_bytes=free_bytes,
     )

@@ -49,6 +49,7 @@ class Desk:
         self._shown = shown
         self._heard = heard
         self.feeds = 0
+        self.crashes = 0  # how often the firmware crashed in a row, as the next power-up will find it
         self.line = parts.Line(self.clock, self.phone)
         if not (folder / "nvm.bin").exists():
             lay_out(folder, values)
@@ -81,6 +82,8 @@ class Desk:
                 prompts=Prompts(slots, store.prompts),
                 feed=self._feed,
                 rest=lambda: None,
+                crashes=self.crashes,
+                forgive=self._forgive,
                 identity={"runtime": "simulated desk", "serial": "DE5C0001", "access": store.values["usb.access"]},
                 free_bytes=lambda: 0,
             )
@@ -88,6 +91,9 @@ class Desk:
 
     def _file(self, path: str, size: int) -> BlockFile:
         return BlockFile(str(self.folder / path.lstrip("/")), size, sync=lambda: None)
+
+    def _forgive(self) -> None:
+        self.crashes = 0
 
     def _feed(self) -> None:
         self.feeds += 1
