@@ -154,3 +154,17 @@ def test_without_its_closing_prompt_no_limit_can_be_set(stock_uf2, what):
     assert status["fault"] == fault
     assert "endcall prompt put" in status["fault_say"]
     assert pico.line.breaks() == []
+
+
+def test_a_firmware_that_keeps_crashing_says_so(stock_uf2):
+    """After three crashes in a row: fault 7, no limit can be set, the data port answers and tells why."""
+    pico = in_service(breakable(stock_uf2))
+    pico.ground(RAISE)
+    pico.run(13_000)  # a crash, two seconds for a break to end, a start: at least three times
+    pico.let_go(RAISE)
+    pico.frames.clear()
+    pico.run_until(lambda: button.fault_number(pico.ring()), within_ms=9000, what="a fault on the ring")
+    pico.run(300)
+    assert button.fault_number(pico.ring()) == call.FAULT_CRASHED
+    assert Host(pico).hello()["crash"] == "RuntimeError: GP2 is at ground"
+    assert pico.line.breaks() == []
