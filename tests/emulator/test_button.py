@@ -41,20 +41,18 @@ def press_until(pico, shows, what, ms=150, within_ms=2000):
     pico.run_until(lambda: shows(pico.ring()), within_ms, what)
 
 
-def test_free_heap_after_boot(desk, record_property, capsys):
+def test_free_heap_after_boot(desk, record_property):
     def scenario(pico):
         return Host(pico).hello()
 
     said = desk.fork(scenario).result()
-    with capsys.disabled():
-        print(f"\nfree heap after boot on the emulated Pico: {said['free_bytes']} bytes", end=" ")
-    record_property("free_heap_bytes", said["free_bytes"])
+    record_property("free heap after boot, bytes", said["free_bytes"])
     assert said["free_bytes"] >= 60_000
     assert said["runtime"] == "CircuitPython 10.2.1"
     assert said["crash"] == ""
 
 
-def test_whole_call(desk):
+def test_whole_call(desk, record_property):
     """READY, WARN, ENFORCE with the closing sentence, one break of 600 ms, RECOVER, one incident record."""
 
     def scenario(pico):
@@ -76,8 +74,10 @@ def test_whole_call(desk):
     breaks, sound, incident, coupling, unmuted, _ = desk.fork(scenario).result(timeout_s=600)
     assert len(breaks) == 1
     assert breaks[0].closed
+    record_property("break of 600 ms, ms", round(breaks[0].length_ms, 4))
     assert abs(breaks[0].length_ms - FLASH_MS) <= BREAK_ERROR_MS
     heard = ear.transcribe(sound.left, sound.rate)
+    record_property("heard on the line", heard)
     assert ear.is_whole("closing", heard), heard
     # Silence of at least grace_ms between the last sample and the break; the DAC is off the line by then.
     assert breaks[0].start_ns - coupling[-1].ns >= 800e6
@@ -134,7 +134,7 @@ def test_early_press_is_refused_visibly(desk):
     assert not any(edge.level for edge in coupling)
 
 
-def test_every_press_is_acknowledged_in_time(desk):
+def test_every_press_is_acknowledged_in_time(desk, record_property):
     """From contact to the last bit of the first changed frame, at any phase of the loop.
 
     15 ms is usual; a garbage collection in between adds about as much again.
@@ -155,7 +155,7 @@ def test_every_press_is_acknowledged_in_time(desk):
         return waits_ms
 
     waits_ms = desk.fork(scenario).result()
-    print("press to light in ms:", [round(wait, 1) for wait in waits_ms])
+    record_property("press to light, ms, sorted", sorted(round(wait, 1) for wait in waits_ms))
     assert sorted(waits_ms)[len(waits_ms) // 2] <= 20
     assert max(waits_ms) <= 40
 

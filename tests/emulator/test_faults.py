@@ -98,7 +98,7 @@ def test_hangup_ends_when_the_handset_is_put_down(open_desk):
     assert 1000 <= opened.length_ms <= 1500
 
 
-def test_a_hang_during_hangup_closes_the_line_by_itself(open_desk):
+def test_a_hang_during_hangup_closes_the_line_by_itself(open_desk, record_property):
     """Within 1.1 s; then the watchdog bites, and the device is in service again within 10 s."""
 
     def scenario(pico):
@@ -113,7 +113,8 @@ def test_a_hang_during_hangup_closes_the_line_by_itself(open_desk):
         return closed_ms, (pico.now_ns - hung_ns) / 1e6, pico.line.breaks()
 
     closed_ms, service_ms, breaks = open_desk.fork(scenario).result()
-    print(f"closed {closed_ms:.0f} ms after the hang, in service again after {service_ms:.0f} ms")
+    record_property("hang in hangup: line closed after, ms", round(closed_ms))
+    record_property("hang in hangup: in service again after, ms", round(service_ms))
     assert closed_ms <= 1100
     assert service_ms <= 10_000
     assert len(breaks) == 1
