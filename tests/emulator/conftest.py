@@ -43,24 +43,3 @@ def boot(stock_uf2: Path) -> Callable[..., Pico]:
 
 def pytest_report_header() -> str:
     return f"emulated Pico: {BUILD}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    measured = [
-        f"{name}: {value}"
-        for report in terminalreporter.stats.get("passed", [])
-        if report.when == "call" and "tests/emulator/" in report.nodeid
-        for name, value in report.user_properties
-    ]
-    if measured:
-        terminalreporter.section("measured on the emulated Pico", sep="-")
-        for line in measured:
-            terminalreporter.write_line(line)
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/emulator/" in r.nodeid]
-    # From the reports, because a parallel run skips in other processes.
-    reasons = {report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)}
-    if skipped:
-        terminalreporter.section("NOT TESTED on the emulated Pico", sep="!", red=True)
-        terminalreporter.write_line(f"{len(skipped)} tests were skipped:")
-        for reason in sorted(reasons):
-            terminalreporter.write_line(reason)
