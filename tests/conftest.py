@@ -1,11 +1,11 @@
-"""For every test: what the summary must say aloud."""
+"""For every test: how hard hypothesis looks, and what the summary must say aloud.
 
-import pytest
-
-"""Hypothesis profiles: the default is quick; `ENDCALL_HYPOTHESIS=long` looks a hundred times harder."""
+The default profile of hypothesis is quick; `ENDCALL_HYPOTHESIS=long` looks a hundred times harder.
+"""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
