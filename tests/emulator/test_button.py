@@ -4,9 +4,13 @@ One Pico is booted with the image that `endcall image` makes; every scenario run
 chip's own, so they are exact and do not depend on the machine that runs the test.
 """
 
+import io
 import json
+import math
+import struct
 import subprocess
 import sys
+import wave
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pytest
 from ear import ear
 
 from endcall_core import call, records
+from endcall_core.wire import crc
 
 from . import button
 from .button import Host, image
@@ -215,10 +220,10 @@ def test_incidents_survive_a_power_cycle_and_a_new_prompt_is_played(desk):
         host = Host(pico)
         host.hello()
         prompt = tone()
-        chunk = host.ask("prompt_begin", name="closing.wav", bytes=len(prompt), sum=_crc(prompt))["ok"]["chunk"]
+        chunk = host.ask("prompt_begin", name="closing.wav", bytes=len(prompt), sum=crc(prompt))["ok"]["chunk"]
         for at in range(0, len(prompt), chunk):
             assert "ok" in host.ask("prompt_data", prompt[at : at + chunk], at=at)
-        assert host.ask("prompt_end")["ok"]["sum"] == _crc(prompt)
+        assert host.ask("prompt_end")["ok"]["sum"] == crc(prompt)
         pico.power_cycle()
         pico.run_until(lambda: pico.data.present and pico.ring(), within_ms=8000, what="service after a power cycle")
         pico.run(300)
@@ -246,11 +251,6 @@ def test_incidents_survive_a_power_cycle_and_a_new_prompt_is_played(desk):
 @cache
 def tone() -> bytes:
     """A second of 437 Hz with a slowly growing level (so no two periods are the same), as a prompt."""
-    import io
-    import math
-    import struct
-    import wave
-
     samples = [round(20 + at * math.sin(2 * math.pi * 437 * at / 16000) / 2) for at in range(16000)]
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -262,15 +262,7 @@ def tone() -> bytes:
 
 
 def _samples(prompt):
-    import struct
-
     return list(struct.unpack(f"<{(len(prompt) - 44) // 2}h", prompt[44:]))
-
-
-def _crc(data):
-    from endcall_core.wire import crc
-
-    return crc(data)
 
 
 def test_first_start_on_another_chip_leaves_the_fat_alone(stock_uf2):

@@ -414,7 +414,12 @@ def _to_confirm(call, now_ms, actions):
     _enter(call, CONFIRM, now_ms)
     actions.append((CLOSE, None))
     if call.rules["line.sense"] == "none":
-        _to_recover(call, THREAT if call.is_threat else ENFORCED, now_ms, actions)
+        _to_recover(call, _released(call), now_ms, actions)
+
+
+def _released(call):
+    """The outcome of an episode whose line was released."""
+    return THREAT if call.is_threat else ENFORCED
 
 
 def _to_recover(call, outcome, now_ms, actions):
@@ -469,7 +474,7 @@ def _hold_enforce(call, now_ms, actions):
 def _hold_release(call, now_ms, actions):
     """Somebody wants the line back: never open it again, whatever was seen of the drop."""
     actions.append((CLOSE, None))
-    _to_recover(call, THREAT if call.is_threat else ENFORCED, now_ms, actions)
+    _to_recover(call, _released(call), now_ms, actions)
 
 
 def _threat(call, now_ms, actions):
@@ -539,7 +544,7 @@ def _time_release(call, now_ms, actions):
 
 def _time_confirm(call, now_ms, actions):
     if call.dropped:
-        _to_recover(call, THREAT if call.is_threat else ENFORCED, now_ms, actions)
+        _to_recover(call, _released(call), now_ms, actions)
     elif call.attempts <= call.rules["release.retries"]:
         _to_release(call, now_ms, actions)
     else:

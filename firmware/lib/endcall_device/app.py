@@ -104,8 +104,7 @@ class App:
         self._watch_line(now_ms)
         if parts.speaker.turn(now_ms):
             self._happen(machine.PROMPT_DONE, now_ms, self._playing)
-        deadline_ms = self.call.deadline_ms
-        if deadline_ms is not None and ticks.diff(now_ms, deadline_ms) >= 0:
+        if ticks.diff(now_ms, self.call.deadline_ms) >= 0:
             self._happen(machine.TIME, now_ms)
         if ticks.diff(now_ms, self._frame_ms) >= FRAME_MS:
             self._show(now_ms)

@@ -34,8 +34,8 @@ class RefusedError(Exception):
 class Service:
     """The device's side of the protocol.
 
-    `device` is the `app.App`: it offers what the answers are made of (see `_Device` in the tests' fakes) and
-    takes the changes. `port` reads and writes bytes and never blocks.
+    `device` is the `app.App`: it offers what the answers are made of and takes the changes. `port` reads and writes
+    bytes and never blocks.
     """
 
     def __init__(self, port, device):
@@ -132,15 +132,15 @@ class Service:
                 self._say(number, result[0], result[1], now_ms)
 
     def _say(self, number, ok, payload, now_ms):
-        self._output = wire.frame({"id": number, "ok": ok}, payload)
-        self._output_at = 0
-        self._moved_ms = now_ms
-        self._send(now_ms)
+        self._begin_to_send({"id": number, "ok": ok}, payload, now_ms)
 
     def _say_error(self, number, code, said, payload, now_ms):
         while len(json.dumps(said).encode()) > SAY_BYTES:  # it may quote what the host sent, escapes and all
             said = said[: len(said) * 3 // 4]
-        self._output = wire.frame({"id": number, "error": code, "say": said}, payload)
+        self._begin_to_send({"id": number, "error": code, "say": said}, payload, now_ms)
+
+    def _begin_to_send(self, answer, payload, now_ms):
+        self._output = wire.frame(answer, payload)
         self._output_at = 0
         self._moved_ms = now_ms
         self._send(now_ms)

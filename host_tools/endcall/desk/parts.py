@@ -5,7 +5,6 @@ Everything runs on one `Clock`, so a test can move time by hand and the demo can
 
 from __future__ import annotations
 
-import wave
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from endcall_core import call as machine
 from endcall_core import line_program, ticks
 from endcall_core.wav import Wav
-from endcall_device.line_hold import RENEW_EVERY_MS, RENEW_MS, Renewal
+from endcall_device.line_hold import Renewal
 
 
 class Clock:
@@ -267,28 +266,3 @@ class Nvm:
             self.erases += 1
         self.data[part] = value
         self.saved(bytes(self.data))
-
-
-def wav_bytes(samples: bytes, rate_hz: int, path: Path) -> None:
-    """Write 16-bit mono `samples` to `path` as a WAV file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(samples)
-
-
-__all__ = [
-    "RENEW_EVERY_MS",
-    "RENEW_MS",
-    "Break",
-    "Button",
-    "Clock",
-    "Line",
-    "Nvm",
-    "Phone",
-    "Port",
-    "Ring",
-    "Speaker",
-    "wav_bytes",
-]
