@@ -8,7 +8,7 @@ import pytest
 
 from hardware.electronics.circuit import BY_REF
 from hardware.spice import circuits as sim
-from hardware.spice import ngspice
+from hardware.spice import line_level, ngspice
 
 if not ngspice.available():
     if os.environ.get("ENDCALL_REQUIRE_SPICE"):
@@ -68,6 +68,10 @@ def test_the_limit_is_in_the_resistors():
         assert sim.dbm(sim.at(sim.audio(module_ohm=0.0), 1000)) > -9.0
     finally:
         params["ohm"] = good
+
+
+def test_the_host_tool_knows_the_level():
+    assert line_level.FILE.read_text(encoding="utf8") == line_level.text(), "run `make -C hardware spice`"
 
 
 @pytest.mark.parametrize("c6", [0.9, 1.1])
