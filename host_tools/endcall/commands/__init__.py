@@ -1,0 +1,1 @@
+"""The commands of `endcall`, a module per subject. `endcall.cli.COMMANDS` lists them."""
