@@ -59,7 +59,13 @@ def invalid(problems: list[Problem], where: str) -> InvalidError:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """The settings in file `path` by key, unchecked, and the line of each.
+    """The settings in file `path` by key, unchecked, and the line of each. Raises as `load`."""
+    tree, text = load(path)
+    return flat(tree), key_lines(text)
+
+
+def load(path: Path) -> tuple[dict[str, Any], str]:
+    """The TOML in file `path`, and its text.
 
     Raises UsageError where it can't be read, InvalidError where it is no TOML.
     """
@@ -74,7 +80,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise invalid([_syntax_problem(str(error), text)], str(path)) from error
-    return dict(_flat(tree, "")), key_lines(text)
+    return tree, text
+
+
+def flat(tree: dict[str, Any]) -> dict[str, Any]:
+    """Nested tables as settings by key, e.g. `call.warn_s`."""
+    return dict(_flat(tree, ""))
 
 
 def _flat(tree: dict[str, Any], prefix: str) -> Iterable[tuple[str, Any]]:
@@ -199,6 +210,11 @@ def sort(found: list[tuple], changes: dict[str, Any], lines: dict[str, int]) -> 
             problems.append(Problem(line, key, value, "is not a setting", nearest(key)))
         else:
             problems.append(Problem(line, key, value, says))
+    return in_order(problems)
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """By line."""
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.key))
 
 
