@@ -66,13 +66,13 @@ def connect(choice: Choice) -> Client:
     Raises NoDeviceError, AmbiguousError, NotInServiceError, and what opening the port and `hello` raise.
     """
     if choice.port:
-        return _greet(choice.port, choice, by_hand=True)
+        return greet(choice.port, choice, by_hand=True)
     found = ports.find(ports.list_ports())
     fitting = [device for device in found if device.state == IN_SERVICE and _fits(device, choice.serial)]
     if not fitting:
         raise _nothing(found, choice)
     if len(fitting) == 1 and choice.name is None:
-        return _greet(fitting[0].path, choice)
+        return greet(fitting[0].path, choice)
     seen = _talk(fitting, choice)
     wanted = seen if choice.name is None else [device for device in seen if device.name == choice.name]
     wanted = [device for device in wanted if not device.is_stranger]
@@ -144,14 +144,18 @@ def _talk(found: list[Found], choice: Choice, by_hand: bool = False) -> list[See
         if device.state != IN_SERVICE:
             return Seen(device)
         try:
-            return Seen(device, client=_greet(device.path, choice, by_hand))
+            return Seen(device, client=greet(device.path, choice, by_hand))
         except EndcallError as error:
             return Seen(device, error=error)
 
     return in_parallel(talk, found)
 
 
-def _greet(path: str, choice: Choice, by_hand: bool = False) -> Client:
+def greet(path: str, choice: Choice, by_hand: bool = False) -> Client:
+    """The device at `path`, told the time. by_hand: a person gave the path, so it may be a console.
+
+    Raises what opening the port and `hello` raise.
+    """
     if by_hand:
         _refuse_console(path)
     client = Client(transport.SerialTransport(path), answer_s=choice.answer_s)

@@ -14,6 +14,8 @@ from endcall_device.store import IncidentLog, SettingsStore
 
 from . import parts
 
+SERIAL = "DE5C0001"  # what `hello` says, unless told otherwise
+
 
 def lay_out(folder: Path, values: dict | None = None, prompts: dict[str, bytes] | None = None) -> None:
     """Make `folder` a drive as it leaves the image: preallocated files, and an NVM that is all 0xFF."""
@@ -39,8 +41,10 @@ class Desk:
         shown: Callable[[bytes], None] = lambda picture: None,
         heard: Callable[[bytes, int], None] = lambda samples, rate_hz: None,
         values: dict | None = None,
+        serial: str = SERIAL,
     ) -> None:
         self.folder = folder
+        self.serial = serial
         self.clock = clock or parts.Clock()
         self.phone = parts.Phone()
         self.port = port or parts.Port()
@@ -84,7 +88,7 @@ class Desk:
                 rest=lambda: None,
                 crashes=self.crashes,
                 forgive=self._forgive,
-                identity={"runtime": "simulated desk", "serial": "DE5C0001", "access": store.values["usb.access"]},
+                identity={"runtime": "simulated desk", "serial": self.serial, "access": store.values["usb.access"]},
                 free_bytes=lambda: 0,
             )
         )
