@@ -1,6 +1,6 @@
 """The reference pages, written from the tables that the code itself uses, so that they can't say anything else.
 
-python -m endcall.reference           writes docs/
+python -m endcall.reference           writes docs/, and what the configurator's page is built with
 python -m endcall.reference --check   ends with status 1 and names what is stale
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from endcall.errors import EXIT_CODES
 from endcall.ports import MANUFACTURER, PID, VID
 from endcall.settings_file import to_toml, toml_value
-from endcall_core import call, layout, messages, presets, settings, version, wav, wire
+from endcall_core import call, layout, messages, presets, records, settings, version, wav, wire
 from endcall_core.settings import BOOL, CHOICE, DEFAULT, FILE, HELP, HIGH, INT, KEY, KIND, LOW, SETTINGS, SINCE, UNIT
 from endcall_device import service
 
@@ -33,6 +33,7 @@ def pages(root: Path = _ROOT) -> dict[Path, str]:
         docs / "exit-codes.md": exit_codes_page(),
         docs / "settings.example.toml": example(),
         docs / "settings.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        Path("host_tools/web/src/contract.json"): json.dumps(contract(), indent=1, ensure_ascii=False) + "\n",
     }
 
 
@@ -146,7 +147,11 @@ def schema() -> dict[str, Any]:
 
 
 def _schema_of(row: tuple) -> dict[str, Any]:
-    about = {"description": row[HELP] + (f" ({row[UNIT]})" if row[UNIT] else ""), "default": row[DEFAULT]}
+    about = {
+        "description": row[HELP] + (f" ({row[UNIT]})" if row[UNIT] else ""),
+        "default": row[DEFAULT],
+        "x-unit": row[UNIT],
+    }
     if row[KIND] == BOOL:
         return {"type": "boolean", **about}
     if row[KIND] == INT:
@@ -160,6 +165,44 @@ def _schema_of(row: tuple) -> dict[str, Any]:
     if row[KIND] == FILE:
         text["pattern"] = r"^[^./\\][^/\\]*\.wav$" if row[LOW] else r"^([^./\\][^/\\]*\.wav)?$"
     return {**text, **about}
+
+
+# --- what the configurator in the browser knows besides the schema ------------------------------------------------
+
+
+def contract() -> dict[str, Any]:
+    """host_tools/web/src/contract.json: the tables that the page shares with the device, for its build."""
+    preset = ("name", "flash_ms", "flash_max_ms", "disconnect_ms", "mode", "hold_s", "sureness", "source")
+    return {
+        "versions": {"firmware": version.FIRMWARE, "protocol": version.PROTOCOL, "settings": version.SETTINGS},
+        "usb": {"vid": VID, "pid": PID},
+        "wire": {"frame_max": wire.FRAME_MAX, "payload_max": wire.PAYLOAD_MAX},
+        "requests": {
+            row[messages.NAME]: {
+                "fields": {name: kind for name, kind, _ in row[messages.FIELDS]},
+                "writes": row[messages.WRITES],
+                "help": row[messages.HELP],
+            }
+            for row in messages.REQUESTS
+        },
+        "errors": dict(messages.ERRORS),
+        "off": settings.OFF,
+        "filled": {key: preset[column] for key, column in settings.FILLED},
+        "presets": [dict(zip(preset, row, strict=True)) for row in presets.PRESETS],
+        "episode": call.EPISODE,
+        "outcomes": call.OUTCOMES,
+        "faults": {str(number): {"name": name, "say": say} for number, (name, say) in call.FAULTS.items()},
+        "incident_bytes": records.INCIDENT_BYTES,
+        "prompt": {
+            "slots": len(layout.SLOT_PATHS),
+            "slot_bytes": layout.SLOT_BYTES,
+            "head_bytes": wav.HEAD_BYTES,
+            "rate_min_hz": wav.RATE_MIN_HZ,
+            "rate_max_hz": wav.RATE_MAX_HZ,
+            "shortest_ms": wav.SHORTEST_MS,
+            "longest_ms": wav.LONGEST_MS,
+        },
+    }
 
 
 # --- exit codes -------------------------------------------------------------------------------------------------
@@ -267,7 +310,7 @@ def main(arguments: list[str], root: Path = _ROOT) -> int:
         if "--check" in arguments:
             stale.append(str(path))
         else:
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
     if stale:
         print(f"Stale: {', '.join(stale)}. Run: python -m endcall.reference", file=sys.stderr)
