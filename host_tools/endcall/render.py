@@ -45,7 +45,7 @@ def console() -> Console:
     return made if made.is_terminal else Console(highlight=False, width=200, no_color=True)
 
 
-def _table(*columns: str) -> Table:
+def bare_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -54,7 +54,7 @@ def _table(*columns: str) -> Table:
 
 def devices(rows: list[dict[str, Any]]) -> RenderableType:
     """The answer of `endcall list`."""
-    table = _table("name", "serial", "port", "state", "firmware", "access")
+    table = bare_table("name", "serial", "port", "state", "firmware", "access")
     for row in rows:
         state = row["state"] or row["error"] or ""
         if row["fault"]:
@@ -67,7 +67,7 @@ def devices(rows: list[dict[str, Any]]) -> RenderableType:
 def info(facts: dict[str, Any]) -> RenderableType:
     """The answer of `endcall info`."""
     identity, status, check = facts["identity"], facts["status"], facts["check"]
-    about = _table("", "")
+    about = bare_table("", "")
     about.show_header = False
     rows = [
         ("name", identity["name"] or "(none; endcall set device.name NAME)"),
@@ -111,7 +111,7 @@ def state_line(status: dict[str, Any]) -> str:
 
 def status(facts: dict[str, Any], name: str) -> RenderableType:
     """One moment of `endcall status`."""
-    table = _table("", "")
+    table = bare_table("", "")
     table.show_header = False
     told = facts["time_s"]
     rows = (
@@ -134,7 +134,7 @@ def prompts(rows: list[dict[str, Any]], used: dict[str, list[str]]) -> Renderabl
     """Stored prompts; `used`: the settings that name each."""
     if not rows:
         return Text("No prompts are stored. Send one: endcall prompt put FILE.wav")
-    table = _table("prompt", "length", "rate", "bytes", "CRC-32", "used by", "problem")
+    table = bare_table("prompt", "length", "rate", "bytes", "CRC-32", "used by", "problem")
     for row in rows:
         table.add_row(
             Text(row["name"]),
@@ -150,7 +150,7 @@ def prompts(rows: list[dict[str, Any]], used: dict[str, list[str]]) -> Renderabl
 
 def log(records: list[dict[str, Any]]) -> RenderableType:
     """Incident records, oldest first."""
-    table = _table("#", "when", "outcome", "warnings", "lasted", "prompt", "release", "line")
+    table = bare_table("#", "when", "outcome", "warnings", "lasted", "prompt", "release", "line")
     for record in records:
         released = record["attempts"] > 0
         tries = f" x{record['attempts']}" if record["attempts"] > 1 else ""
@@ -198,7 +198,7 @@ def changes(changed: dict[str, list[Any]]) -> RenderableType:
     """What was, and what is now."""
     from endcall.settings_file import toml_value
 
-    table = _table("setting", "was", "is")
+    table = bare_table("setting", "was", "is")
     for key, (before, after) in changed.items():
         table.add_row(key, Text(toml_value(before)), Text(toml_value(after)))
     return table
