@@ -58,8 +58,8 @@ bench: ## measure on the emulated Pico (not yet)
 torture: ## break it on purpose, for hours (not yet)
 	@echo "make torture: not yet; short forms are part of make test" >&2; exit 1
 
-docs: ## the documentation site (not yet)
-	@echo "make docs: not yet; the pages are in docs/ and hardware/" >&2; exit 1
+docs: $(READY) ## build/site: the documentation, with search
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python tools/documentation.py
 
 clean: ## remove everything that was built
 	rm -rf build dist $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
