@@ -1,0 +1,114 @@
+// A prompt's header, read and judged as endcall_core.wav and endcall.prompt_file do, in the same words.
+
+import { PROMPT } from './contract.ts';
+import { check } from './settings.ts';
+import { Trouble } from './trouble.ts';
+
+export interface Wav {
+  rate_hz: number;
+  data_at: number;
+  data_bytes: number;
+  duration_ms: number;
+}
+
+const mark = (data: Uint8Array, at: number): string => String.fromCharCode(...data.subarray(at, at + 4));
+
+/** Where the sound lies in a file. Throws Error with a sentence for what the device would not play to its end. */
+export function parseWav(head: Uint8Array, size: number): Wav {
+  if (head.length < 44 || mark(head, 0) !== 'RIFF' || mark(head, 8) !== 'WAVE')
+    throw new Error('it is not a WAV file; export it as WAV, PCM 16 bit, mono');
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  let rateHz = 0;
+  let length = 0;
+  let hasSound = false;
+  let at = 12;
+  while (at + 8 <= head.length) {
+    const name = mark(head, at);
+    length = view.getUint32(at + 4, true);
+    at += 8;
+    if (name === 'data') {
+      hasSound = true;
+      break;
+    }
+    if (name === 'fmt ') {
+      if (at + 16 > head.length) throw new Error('its header is cut off; export it again');
+      const channels = view.getUint16(at + 2, true);
+      rateHz = view.getUint32(at + 4, true);
+      if (view.getUint16(at, true) !== 1 || view.getUint16(at + 14, true) !== 16)
+        throw new Error('its encoding is not PCM 16 bit; export it as WAV, PCM 16 bit');
+      if (channels !== 1) throw new Error(`it has ${channels} channels; export it as mono`);
+      if (rateHz < PROMPT.rate_min_hz || rateHz > PROMPT.rate_max_hz)
+        throw new Error(`its sample rate is ${rateHz} Hz; 8000 to 22050 Hz will do, 16000 is best`);
+    }
+    at += length + (length & 1);
+  }
+  if (!hasSound) throw new Error(`no sound within its first ${PROMPT.head_bytes} bytes; export it without tags`);
+  if (!rateHz) throw new Error('the format is missing before the sound; export it again');
+  if (length === 0) throw new Error('there is no sound in it');
+  if (at + length > size) throw new Error(`it is cut off: ${size - at} of ${length} bytes are there; copy it again`);
+  if (length % 4)
+    throw new Error(`its sound is ${length} bytes long, which is not a multiple of 4; pad it by a sample`);
+  const durationMs = Math.floor((length * 500) / rateHz);
+  if (durationMs < PROMPT.shortest_ms)
+    throw new Error(`it lasts ${durationMs} ms; ${PROMPT.shortest_ms} ms is the shortest`);
+  if (durationMs > PROMPT.longest_ms)
+    throw new Error(
+      `it lasts ${Math.floor(durationMs / 1000)} s; ${Math.floor(PROMPT.longest_ms / 1000)} s is the longest`,
+    );
+  return { rate_hz: rateHz, data_at: at, data_bytes: length, duration_ms: durationMs };
+}
+
+/** What is wrong with `name` as the name of a prompt, as a sentence, or null. */
+export function nameProblem(name: string): string | null {
+  const problem = check('prompt.closing', name);
+  return problem && `'${name}' can't be the name of a prompt: it ${problem[2]}.`;
+}
+
+/** The sound in a file that is to become a prompt. Throws Trouble where the device could not play it, or has no room. */
+export function judge(file: string, data: Uint8Array): Wav {
+  let wav: Wav;
+  try {
+    wav = parseWav(data.subarray(0, PROMPT.head_bytes), data.length);
+  } catch (error) {
+    throw new Trouble(
+      'invalid', `${file} can't be used as a prompt: ${(error as Error).message}.`, 'Nothing was changed.',
+    );
+  }
+  if (data.length > PROMPT.slot_bytes) {
+    const s = (rateHz: number): string => (PROMPT.slot_bytes / 2 / rateHz).toFixed(1);
+    throw new Trouble(
+      'invalid',
+      `${file} does not fit: it has ${data.length} bytes, and the device takes ${PROMPT.slot_bytes}.`,
+      `At its ${wav.rate_hz} Hz that is ${s(wav.rate_hz)} s, at 8000 Hz ${s(PROMPT.rate_min_hz)} s; it lasts ` +
+        `${(wav.duration_ms / 1000).toFixed(1)} s.`,
+      'Make it shorter, or export it with a lower sample rate. Nothing was changed.',
+    );
+  }
+  return wav;
+}
+
+export interface Shape {
+  /** Lowest and highest sample of each column, -1..1. */
+  columns: [low: number, high: number][];
+  /** Of full scale, in dB; -Infinity for silence. */
+  peak_db: number;
+  rms_db: number;
+}
+
+/** The sound as a picture of `columns` columns, and how loud it is. */
+export function shape(data: Uint8Array, { data_at, data_bytes }: Wav, columns: number): Shape {
+  const view = new DataView(data.buffer, data.byteOffset + data_at, data_bytes);
+  const count = data_bytes / 2;
+  const found: [number, number][] = Array.from({ length: columns }, () => [0, 0]);
+  let peak = 0;
+  let sum = 0;
+  for (let index = 0; index < count; index++) {
+    const value = view.getInt16(index * 2, true) / 32768;
+    const column = found[Math.floor((index * columns) / count)]!;
+    if (value < column[0]) column[0] = value;
+    if (value > column[1]) column[1] = value;
+    peak = Math.max(peak, Math.abs(value));
+    sum += value * value;
+  }
+  return { columns: found, peak_db: 20 * Math.log10(peak), rms_db: 10 * Math.log10(sum / count) };
+}
