@@ -33,6 +33,7 @@ COMMANDS = (
             ("set", "endcall.commands.settings", "set_command"),
             ("apply", "endcall.commands.settings", "apply"),
             ("prompt", "endcall.commands.prompt", "prompt"),
+            ("fleet", "endcall.commands.fleet", "fleet"),
         ),
     ),
     (

@@ -317,13 +317,14 @@ def _like(word: str, words: Iterable[str]) -> str | None:
 
 def _together(problems: list[Problem]) -> list[Problem]:
     """`problems`, with those that several devices share told once."""
-    devices: dict[Problem, list[str]] = {}
+    told: dict[str, tuple[Problem, list[str]]] = {}
     for problem in problems:
         says, _, title = problem.says.partition(_FOR)
-        devices.setdefault(replace(problem, says=says), []).append(title)
+        problem = replace(problem, says=says)
+        told.setdefault(repr(problem), (problem, []))[1].append(title)
     return [
         replace(problem, says=f"{problem.says} ({several(titles)})") if any(titles) else problem
-        for problem, titles in devices.items()
+        for problem, titles in told.values()
     ]
 
 
@@ -354,15 +355,15 @@ def adopt(path: Path, entry: Entry, serial: str) -> Entry:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            document = tomlkit.parse(file.read().removeprefix("\ufeff"))
-        table = document["device"][entry.number - 1]  # type: ignore[index]
-        if table.get("name", "") != entry.name or table.get("serial"):  # type: ignore[union-attr]
+        text = path.read_bytes().decode("utf-8-sig")
+        newline = "\r\n" if "\r\n" in text else "\n"
+        document: Any = tomlkit.parse(text.replace("\r\n", "\n"))
+        table = document["device"][entry.number - 1]
+        if table.get("name", "") != entry.name or table.get("serial"):
             raise LookupError
-        table["serial"] = serial  # type: ignore[index]
+        table["serial"] = serial
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        with fresh.open("w", encoding="utf-8", newline="") as file:
-            file.write(tomlkit.dumps(document))
+        fresh.write_text(tomlkit.dumps(document), encoding="utf-8", newline=newline)
         os.replace(fresh, path)
     except (LookupError, TypeError, TOMLKitError) as error:
         raise UsageError(
