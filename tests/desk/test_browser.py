@@ -356,7 +356,6 @@ def test_callers_come_and_go(visit):
 
 def test_what_if(visit):
     desk = visit(speed=3)
-    desk.page.get_by_text("What if…").click()
     desk.page.get_by_label("the USB plug is pulled?").check()
     desk.until_state("NO POWER")
     desk.until("endcall.ring.lit === 0")
@@ -370,6 +369,86 @@ def test_what_if(visit):
     desk.until_state("FAULT")
     desk.until_text("#guide-title", "Fault 3: speaker")
     desk.picture("fault")
+
+
+def test_what_if_the_firmware_crashes_in_the_break(visit):
+    desk = visit(speed=3)
+    desk.page.get_by_label("it crashes in the middle of the next break?").check()
+    desk.press()
+    desk.until_state("WARN")
+    desk.wait(2100)
+    desk.press()
+    desk.until_text("#log", "The firmware crashed")
+    desk.until_state("READY")
+    assert "Loop open for 600 ms by the relay" in desk.text("#log")
+    assert not desk.page.get_by_label("it crashes in the middle of the next break?").is_checked()
+
+
+def test_a_setting_is_changed_while_it_runs(visit):
+    desk = visit(speed=3)
+    desk.page.get_by_label("Change a setting now").select_option("ring.brightness_pct")
+    assert "brightness" in desk.text("#change-about").lower() or "%" in desk.text("#change-about")
+    value = desk.page.get_by_label("Its value")
+    assert value.input_value() == "20"
+    value.fill("60")
+    desk.page.get_by_role("button", name="Set", exact=True).click()
+    desk.until("endcall.desk.settings['ring.brightness_pct'] === 60")
+    desk.until_text("#change-said", "In force: ring.brightness_pct = 60")
+    value.fill("600")
+    desk.page.get_by_role("button", name="Set", exact=True).click()
+    desk.until_text("#change-said", "100")
+    assert desk.js("endcall.desk.settings['ring.brightness_pct']") == 60
+
+
+def test_practising_with_a_caller_who_goes_on(visit):
+    desk = visit(speed=4, color_scheme="light")
+    desk.page.get_by_role("button", name="Practise a call").click()
+    desk.until_text("#talk", "Three weeks")
+    desk.press()  # too early, and the coach says so
+    desk.until_text("#talk", "Too early")
+    desk.page.locator("#button").click(delay=500)
+    desk.until_text("#talk", "Taken back")
+    desk.until_text("#talk", "complete idiot")
+    desk.press()
+    desk.until_text("#talk", "You would not dare")
+    desk.press()
+    desk.until_text("#talk", "Refused, with a blink")
+    desk.wait(2100)
+    desk.press()
+    desk.until_text("#talk", "I was not finished")
+    desk.picture("practice")
+    desk.until_text("#coach", "Put the handset down")
+    desk.page.locator("#handset").click()
+    desk.until_text("#talk", "You were fair")
+    desk.page.get_by_role("button", name="An honest apology").click()
+    desk.until_text("#talk", "Three weeks")
+    desk.page.get_by_role("button", name="End", exact=True).click()
+    assert not desk.page.locator("#practice").is_visible()
+
+
+def test_practising_with_a_bomb_threat_ends_well_by_doing_nothing(visit):
+    desk = visit(speed=8)
+    desk.page.get_by_role("button", name="Practise a call").click()
+    desk.page.get_by_role("button", name="A bomb threat").click()
+    desk.until_text("#talk", "There is a bomb")
+    desk.press()
+    desk.until_text("#talk", "Never limit this call")
+    desk.page.locator("#button").click(delay=300)
+    desk.until_text("#talk", "Right. You kept the line")
+
+
+def test_every_lesson_can_be_ended_well(visit):
+    """No beat is a dead end: each leads on by something that the person can do, or by itself."""
+    desk = visit()
+    lessons = desk.js("import('/static/lessons.js').then(({LESSONS}) => LESSONS)")
+    for lesson in lessons:
+        beats = lesson["beats"]
+        for place, beat in enumerate(beats):
+            ways = [way["to"] for way in beat["on"].values() if "to" in way]
+            ways += [beat.get("to", place + 1)] if "after_s" in beat else []
+            assert ways, f"{lesson['title']}: nobody leaves beat {place}"
+            assert all(way == -1 or place < way <= len(beats) for way in ways)
+            assert all(len(set(way) - {"to"}) == 1 for way in beat["on"].values())
 
 
 def test_it_tells_how_endcall_reaches_it_and_shows_what_endcall_changed(visit):

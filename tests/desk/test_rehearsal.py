@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ear import ear
 
-from endcall.desk.rehearsal import EVENTS, KEPT_EVENTS, Rehearsal
+from endcall.desk.rehearsal import CRASH_WAIT_MS, EVENTS, KEPT_EVENTS, START_MS, Rehearsal
 from endcall.desk.script import Script
 
 from .conftest import CALLS
@@ -50,6 +50,39 @@ def test_a_hang_up_is_held_until_the_handset_is_down(tmp_path):
     play(rehearsal, "handset down\nuntil RECOVER within 2s\nexpect relay closed")
     assert [(gap["cause"], gap["ms"] > 4000) for gap in of(told, "break")] == [("relay", True)]
     assert len(of(told, "exchange", taken_as="hang_up")) == 1
+
+
+def test_a_crash_in_the_break_leaves_the_break_whole_and_the_device_starts_again(rehearsal, told):
+    play(rehearsal, "press\nwait 6s\npress\nuntil relay open")
+    rehearsal.crash()
+    crashed_ms = rehearsal.now_ms
+    rehearsal.run(s=10)
+    [gap] = of(told, "break", cause="relay")
+    assert gap["ms"] == 600
+    [said] = of(told, "crash")
+    assert "closes by itself" in said["say"]
+    back_ms = next(event["t"] for event in of(told, "call", state="READY"))
+    assert CRASH_WAIT_MS + START_MS <= back_ms - crashed_ms < 6000
+    assert rehearsal.desk.crashes == 1
+
+
+def test_a_crash_while_the_line_is_held_open_closes_it_within_11_tenths_of_a_second(tmp_path):
+    rehearsal = Rehearsal(tmp_path / "drive", values={"release.preset": "uk", "call.min_warn_s": 0})
+    told = []
+    rehearsal.listeners.append(told.append)
+    play(rehearsal, "press\nwait 1s\npress\nuntil relay open within 20s\nwait 4s")
+    rehearsal.crash()
+    rehearsal.run(ms=1100)
+    assert not rehearsal.desk.line.is_open(0)
+    assert of(told, "break", cause="relay")[-1]["ms"] > 4000
+
+
+def test_a_setting_that_is_refused_is_told_with_the_reason(rehearsal, told):
+    rehearsal.change({"call.warn_s": 1})
+    [kept] = of(told, "kept")
+    assert kept["key"] == "call.warn_s"
+    assert "5" in kept["say"]
+    assert rehearsal.rules["call.warn_s"] == 30
 
 
 def test_what_was_heard_is_the_whole_closing_prompt(rehearsal):
@@ -127,7 +160,7 @@ def test_a_changed_setting_is_told(rehearsal, told):
 
 def test_every_event_is_one_of_the_table_and_a_snapshot_ends_with_how_things_are(rehearsal, told):
     play(rehearsal, (CALLS / "caller_left.txt").read_text())
-    assert {event["event"] for event in told} == set(EVENTS) - {"refused", "note"}
+    assert {event["event"] for event in told} == set(EVENTS) - {"refused", "note", "crash", "kept"}
     last = {event["event"]: event for event in rehearsal.snapshot()}
     assert last["call"]["state"] == rehearsal.state == "READY"
     assert last["line"]["phase"] == "talking"

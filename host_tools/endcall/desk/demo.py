@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from endcall.errors import EndcallError, UsageError
+from endcall_core import settings
+from endcall_core.settings import SETTINGS as ROWS
 
 from . import script as script_module
 from .pty_port import PtyError, PtyPort
@@ -139,6 +141,7 @@ class _Demo:
             "command": f"endcall --port {self._port_path}" if port else None,
             "folder": str(drive),
             "speed": speed,
+            "settings": {row[settings.KEY]: f"{row[settings.HELP]} ({settings.accepted(row)})" for row in ROWS},
         }
         self._page: Page | None = None
         self._end = asyncio.Event()

@@ -2,7 +2,8 @@
 
 To the page go events as JSON text, and as binary messages the newest picture of the ring (b"R" and 3 bytes per
 pixel) and sound (b"S", then t in ms and rate in Hz as little-endian 32-bit numbers at offsets 4 and 8, then 16-bit
-samples). From the page come JSON texts `{"do": DEED}`, with DEED one of DEEDS.
+samples). From the page come JSON texts `{"do": DEED}`, with DEED one of DEEDS, and
+`{"do": "set", "key": KEY, "value": VALUE}` to change a setting.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ DEEDS: dict[str, Callable[[Rehearsal], None]] = {
     "caller_hangs_up": Rehearsal.caller_hangs_up,
     "unplug": Rehearsal.unplug,
     "plug_in": Rehearsal.plug_in,
+    "crash": Rehearsal.crash,
 }
 for _part in BREAKABLE:
     DEEDS["break_" + _part] = lambda desk, part=_part: desk.mend(part, False)  # type: ignore[misc]
@@ -119,7 +121,11 @@ class Page:
 
     def _do(self, socket: web.WebSocketResponse, text: str) -> None:
         try:
-            name = json.loads(text)["do"]
+            told = json.loads(text)
+            name = told["do"]
+            if name == "set":
+                self._rehearsal.change({str(told["key"]): told["value"]})
+                return
             deed = DEEDS[name]
         except (ValueError, KeyError, TypeError):
             return

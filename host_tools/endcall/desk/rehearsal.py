@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endcall_core import call as machine
-from endcall_core import settings, ticks
+from endcall_core import line_program, settings, ticks
 from endcall_core.records import INCIDENT_BYTES, decode_incident
 
 from . import exchange
@@ -33,6 +33,8 @@ EVENTS = {
     "incident": "record",
     "power": "on (bool)",
     "mend": "part, works (bool)",
+    "crash": "say (what the device does about it)",
+    "kept": "key, value, say (a setting that was not changed, and why)",
     "note": "say (from a script)",
 }
 
@@ -41,6 +43,11 @@ FITTED = {"line.sense": "loop"}
 
 #: Parts that can be broken on purpose.
 BREAKABLE = ("relay", "speaker")
+
+#: As `code.py` after an exception: it waits until a break that has begun is over, then resets the chip.
+CRASH_WAIT_MS = 1000 + line_program.LONGEST_MS // 1000 * 1000
+#: From reset to the first picture (2.6 s on the emulated Pico).
+START_MS = 2600
 
 #: Events that a page gets when it opens. 15 s of chart and a few calls' worth of log.
 KEPT_EVENTS = 300
@@ -64,6 +71,7 @@ class Rehearsal:
         self._sound: list[tuple[int, int, bytearray]] = []  # (t, rate, samples)
         self._broken: set[str] = set()
         self.is_powered = True
+        self._resets_ms: int | None = None  # when a crashed device resets itself
         self.desk = Desk(folder, port=port, shown=self._show, heard=self._hear, values=first_values)
         self.exchange = exchange.Exchange(self.desk.phone, lambda: self.rules, self._exchange_said)
         self.picture = self.desk.frames[-1][1]
@@ -92,9 +100,24 @@ class Rehearsal:
         desk = self.desk
         desk.clock.advance(1)
         if self.is_powered:
-            desk.app.turn()
+            self._device_turn()
         self.exchange.turn(self.now_ms, desk.phone.handset_up and not desk.line.is_open(0))
         self._watch()
+
+    def _device_turn(self) -> None:
+        """A turn of the loop, unless the firmware crashed: then nothing moves but the relay's pulse, until a reset."""
+        if self._resets_ms is None:
+            self.desk.app.turn()
+        elif self.now_ms == self._resets_ms:
+            self._go_dark()
+        elif self.now_ms == self._resets_ms + START_MS:
+            self._resets_ms = None
+            self._restart()
+
+    def _go_dark(self) -> None:
+        self.desk.line.close()
+        self.desk.speaker.is_playing = False
+        self._show(bytes(len(self.picture)))
 
     def run(self, ms: int = 0, s: float = 0) -> None:
         """Let time pass."""
@@ -131,25 +154,38 @@ class Rehearsal:
         """Pull the device's USB plug: ring and sound stop, the relay falls back to closed, RAM is gone."""
         if not self.is_powered:
             return
-        desk = self.desk
         self.is_powered = False
-        desk.line.close()
-        desk.speaker.is_playing = False
-        self._show(bytes(len(self.picture)))
+        self._go_dark()
         self._tell("power", on=False)
 
     def plug_in(self) -> None:
         """Put the plug back: the device starts with what its drive and its NVM kept."""
         if self.is_powered:
             return
+        self.is_powered = True
+        self._resets_ms = None
+        self.desk.crashes = 0  # counted in memory that a reset keeps and a power cut does not
+        self._restart()
+        self._tell("power", on=True)
+
+    def _restart(self) -> None:
         is_down = self.desk.button.is_down
         self.desk.power_cycle()
         self.desk.button.is_down = is_down
-        self.is_powered = True
         for part in self._broken:
             self._apply(part)
         self._last_call, self._last_seen = None, ()
-        self._tell("power", on=True)
+
+    def crash(self) -> None:
+        """The device's firmware crashes now: nothing moves any more but the relay's own pulse, then it resets."""
+        if not self.is_powered or self._resets_ms is not None:
+            return
+        self._resets_ms = self.now_ms + CRASH_WAIT_MS
+        self.desk.crashes += 1
+        self.desk.speaker.is_playing = False
+        is_open = self.desk.line.is_open(0)
+        said = "the open line closes by itself at its time" if is_open else "the line stays closed"
+        self._tell("crash", say=f"The firmware crashed: {said}; the device starts again")
 
     def mend(self, part: str, works: bool) -> None:
         """Break (`works` False) or mend a part: "relay" (its contact is welded) or "speaker" (not connected)."""
@@ -180,6 +216,8 @@ class Rehearsal:
         problems = problems or self.desk.app.missing_prompts(values)
         if not problems:
             self.desk.app.change_settings(values)
+        for key, value, said in problems:
+            self._tell("kept", key=key, value=value, say=said)
         return problems
 
     def note(self, said: str) -> None:

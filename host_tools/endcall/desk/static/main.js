@@ -1,6 +1,7 @@
 // The page: hands to the desk, and the desk's events to the eyes and ears. The device itself runs in Python.
 
 import { Chart, clock } from './chart.js';
+import { Practice } from './practice.js';
 import { Ring } from './ring.js';
 import { Sound, drawLevel } from './sound.js';
 import { PHASES, STATES, guide, incident, logLine } from './words.js';
@@ -54,6 +55,7 @@ const TAKE = {
     $('log').replaceChildren();
     $('incidents').querySelectorAll('[data-outcome]').forEach(entry => entry.remove());
     desk.settings = null;
+    desk.about = event.settings ?? {};
     desk.call = { ...desk.call, state: '', since: -1 };
     event.events.forEach(take);
     $('command').textContent = event.command ? `${event.command} status` : 'There is no port on this system.';
@@ -71,17 +73,33 @@ const TAKE = {
         .map(key => `${key} = ${JSON.stringify(event.values[key])}`).join(', ');
     }
     showSettings();
+    if (event.changed) {
+      $('change-said').textContent = `In force: ${event.changed}`;
+      $('change').dataset.is = 'good';
+    }
   },
   call(event) {
     event.isOld = event.state === desk.call.state && event.since === desk.call.since && event.fault === desk.call.fault;
+    const before = desk.call;
     desk.call = event;
     chart.state(event.since, event.state);
-    if (!event.isOld) announce();
+    if (!event.isOld) {
+      announce();
+      if (event.state !== before.state) practice.happened(event.state);
+      if (event.state === 'RELEASE' && before.state !== 'RELEASE' && $('crash-in-break').checked) {
+        $('crash-in-break').checked = false;
+        send('crash');
+      }
+    }
   },
-  refused() { $('guide').animate?.([{ translate: '0' }, { translate: '-5px' }, { translate: '4px' }, { translate: '0' }], 220); },
+  refused() {
+    practice.happened('refused');
+    $('guide').animate?.([{ translate: '0' }, { translate: '-5px' }, { translate: '4px' }, { translate: '0' }], 220);
+  },
   button(event) { desk.button = event.down; showButton(); },
   line(event) {
     chart.line(event);
+    if (desk.line.handset === 'up' && event.handset === 'down') practice.happened('handset');
     const phaseSince = event.phase === desk.line.phase ? desk.line.phaseSince : event.t;
     desk.line = { ...event, phaseSince };
     showPhone();
@@ -101,6 +119,8 @@ const TAKE = {
     box.checked = !event.works;
   },
   note() {},
+  crash() {},
+  kept(event) { $('change-said').textContent = `${event.key} ${event.say}`; $('change').dataset.is = 'bad'; },
 };
 
 function take(event) {
@@ -191,11 +211,22 @@ function showPower() {
 
 function showSettings() {
   const rules = desk.settings;
+  if (!$('change-key').options.length) {
+    for (const key of Object.keys(desk.about)) $('change-key').add(new Option(key));
+    $('change-key').value = 'call.min_warn_s';
+  }
+  showChange();
   const mode = rules['release.mode'] === 'flash' ? `flash of ${rules['release.flash_ms']} ms`
     : `hang-up, ${rules['release.hold_s']} s at most`;
   $('settings').textContent = `In force: ${rules['release.preset']}, ${mode}; line sense: ${rules['line.sense']}; `
     + `${rules['call.warnings_required'] === 1 ? 'one warning' : `${rules['call.warnings_required']} warnings`}, ${rules['call.min_warn_s']} s at least; ring at ${rules['ring.brightness_pct']} %.`
     + (rules['line.sense'] === 'none' ? ' Without line sense the device can’t see that a caller left.' : '');
+}
+
+function showChange() {
+  const key = $('change-key').value;
+  if (document.activeElement !== $('change-value')) $('change-value').value = desk.settings[key];
+  $('change-about').textContent = desk.about[key] ?? '';
 }
 
 function showIncident(record) {
@@ -228,6 +259,7 @@ function frame() {
   chart.draw(now, sound.envelope);
   showGuide(now);
   showSound(now);
+  practice.turn();
   const { phase, phaseSince, handset } = desk.line;
   put('screen-2', phase === 'talking' ? clock(Math.max(0, now - phaseSince) / 1000)
     : phase === 'dial_tone' ? 'call is over' : handset === 'up' && phase === 'idle' ? 'loop is held open' : '');
@@ -262,9 +294,11 @@ function connect() {
   };
 }
 
-function send(deed) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ do: deed }));
+function send(deed, more = {}) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ do: deed, ...more }));
 }
+
+const practice = new Practice(desk, () => time.now(), send);
 
 // --- hands -----------------------------------------------------------------------------------------------------------
 
@@ -300,7 +334,7 @@ cap.addEventListener('click', event => {
 });
 
 const isButtonKey = event => (event.key === ' ' || event.key === 'Enter')
-  && (event.target === cap || !event.target.closest('button, a, input, summary, label'));
+  && (event.target === cap || !event.target.closest('button, a, input, select, summary, label'));
 addEventListener('keydown', event => {
   if (!isButtonKey(event) || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
@@ -317,6 +351,19 @@ $('handset').addEventListener('click', toggleHandset);
 $('handset-word').addEventListener('click', toggleHandset);
 $('caller').addEventListener('click', () => {
   send(['talking', 'ringing'].includes(desk.line.phase) ? 'caller_hangs_up' : 'caller_calls');
+});
+$('crash').addEventListener('click', () => send('crash'));
+$('power-cut').addEventListener('click', () => send('unplug'));
+$('change-key').addEventListener('change', () => { $('change-said').textContent = ''; showChange(); });
+$('change').addEventListener('submit', event => {
+  event.preventDefault();
+  const key = $('change-key').value;
+  const text = $('change-value').value;
+  const kind = typeof desk.settings[key];
+  const value = kind === 'number' && text.trim() !== '' && !Number.isNaN(Number(text)) ? Number(text)
+    : kind === 'boolean' && ['true', 'false'].includes(text) ? text === 'true' : text;
+  send('set', { key, value });
+  $('change-value').blur();
 });
 $('unplugged').addEventListener('change', event => send(event.target.checked ? 'unplug' : 'plug_in'));
 for (const part of ['relay', 'speaker']) {
@@ -368,4 +415,4 @@ connect();
 requestAnimationFrame(frame);
 
 // The page's own model, to look into from the console and from tests.
-window.endcall = { desk, ring, chart, sound, time };
+window.endcall = { desk, ring, chart, sound, time, practice };

@@ -134,6 +134,8 @@ export function logLine(event) {
     case 'power': return event.on ? 'Plugged in: the device starts' : 'Unplugged: the relay falls back to closed';
     case 'mend': return `The ${event.part} ${event.works ? 'works again' : 'is broken'}`;
     case 'note': return event.say;
+    case 'crash': return event.say;
+    case 'kept': return `Not changed: ${event.key} ${event.say}`;
     case 'settings': return event.changed ? `Settings changed: ${event.changed}` : null;
     default: return null;
   }
