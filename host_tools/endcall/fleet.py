@@ -112,9 +112,9 @@ def earlier(entry: Entry, at: str) -> Event:
     return {"event": "result", "device": about(entry), "result": EARLIER, "say": say}
 
 
-def interrupted(device: dict[str, Any]) -> Event:
-    """The result of a device that was in work when Ctrl-C came."""
-    say = "in work when it was interrupted; what it had not confirmed is not in force"
+def interrupted(device: dict[str, Any], has_begun: bool) -> Event:
+    """The result of a device without one when Ctrl-C came."""
+    say = "in work then; what it had not confirmed is not in force" if has_begun else "not begun"
     return {"event": "result", "device": device, "result": INTERRUPTED, "say": say}
 
 

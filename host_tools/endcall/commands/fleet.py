@@ -147,6 +147,7 @@ class _Run:
             raise UsageError("A fleet goes by serial numbers, not by --port.", "", "Leave --port out.")
         self._fleet = fleet_file.read(file)
         self._entries = self._fleet.select(group, chosen("serial"), chosen("name"))
+        self._chosen = len(self._entries)
         self._began_s = time.monotonic()
         self._state: Any = None
         self._earlier: list[Event] = []
@@ -190,15 +191,14 @@ class _Run:
     def _follow(self, events: Iterator[Event]) -> list[Event]:
         """Show `events` as they come and keep the state; the last result of each device, in the file's order.
 
-        Ctrl-C ends it; what was in work then has a result, too.
+        Ctrl-C ends it; what was in work then has a result, too, and what had not begun unless this is watching.
         """
         from endcall import fleet as engine
         from endcall import fleet_view
 
         results: dict[str, Event] = {}
         begun: dict[str, Event] = {}
-        total = len(self._entries) + len(self._earlier)
-        with fleet_view.view(bool(chosen("json")), total, bool(self._state), self._is_watch) as show:
+        with fleet_view.view(bool(chosen("json")), self._chosen, bool(self._state), self._is_watch) as show:
             try:
                 for event in events:
                     show(event)
@@ -206,8 +206,11 @@ class _Run:
                     (results if event["event"] == "result" else begun)[_key(event)] = event
             except KeyboardInterrupt:
                 self._was_interrupted = True
-                for key in begun.keys() - results.keys() - self._strangers.keys():
-                    results[key] = engine.interrupted(begun[key]["device"])
+                waiting = {} if self._is_watch else {entry.serial or entry.name: entry for entry in self._entries}
+                left = {key: engine.about(entry) for key, entry in waiting.items()}
+                left |= {key: event["device"] for key, event in begun.items() if key not in self._strangers}
+                for key in left.keys() - results.keys():
+                    results[key] = engine.interrupted(left[key], has_begun=key in begun)
                     show(results[key])
         places = {entry.title: entry.number for entry in self._fleet.entries}
         return sorted(results.values(), key=lambda event: places.get(event["device"]["name"] or _key(event), 0))
@@ -248,7 +251,7 @@ class _Run:
             note(self._state.problem)
         if self._was_interrupted and not self._is_watch:
             raise KeyboardInterrupt
-        if len(results) == len(bad) == 1 and "exit_code" in bad[0]:
+        if self._chosen == len(bad) == 1 and "exit_code" in bad[0]:
             click.get_current_context().exit(bad[0]["exit_code"])
         if needs_one and results and all(event["result"] == ABSENT for event in results):
             raise NoDeviceError(
