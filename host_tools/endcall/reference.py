@@ -177,15 +177,6 @@ def contract() -> dict[str, Any]:
         "versions": {"firmware": version.FIRMWARE, "protocol": version.PROTOCOL, "settings": version.SETTINGS},
         "usb": {"vid": VID, "pid": PID},
         "wire": {"frame_max": wire.FRAME_MAX, "payload_max": wire.PAYLOAD_MAX},
-        "requests": {
-            row[messages.NAME]: {
-                "fields": {name: kind for name, kind, _ in row[messages.FIELDS]},
-                "writes": row[messages.WRITES],
-                "help": row[messages.HELP],
-            }
-            for row in messages.REQUESTS
-        },
-        "errors": dict(messages.ERRORS),
         "off": settings.OFF,
         "filled": {key: preset[column] for key, column in settings.FILLED},
         "presets": [dict(zip(preset, row, strict=True)) for row in presets.PRESETS],

@@ -1,6 +1,7 @@
 // The page's client against a small device in memory, over a line that loses, damages and doubles.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Client, pieces, type Link } from '../../host_tools/web/src/client.ts';
 import { VERSIONS, defaults, type Values } from '../../host_tools/web/src/contract.ts';
@@ -14,6 +15,21 @@ const cut: Fault = answer => [answer.subarray(0, answer.length / 2)];
 const corrupt: Fault = answer => [answer.map((byte, at) => (at === 9 ? byte ^ 16 : byte))];
 const double: Fault = answer => [answer, answer];
 const noise: Fault = answer => [Uint8Array.from({ length: 3000 }, (_, at) => (at * 7) % 251), answer];
+
+const REQUESTS: Record<string, Record<string, string>> = JSON.parse(
+  readFileSync(new URL('golden.json', import.meta.url), 'utf8'),
+).requests;
+
+/** Throws where `message` is no request of the device's own list, or lacks a field, or has one of another kind. */
+function mustFit(message: Message, payload: Uint8Array | null): void {
+  const { id, do: name, n: _n, crc: _crc, ...fields } = message;
+  const kinds = REQUESTS[name as string];
+  assert.ok(kinds, `${name} is a request`);
+  assert.ok(Number.isInteger(id));
+  const got = Object.entries(fields).map(([field, value]) => [field, Number.isInteger(value) ? 'int' : typeof value === 'string' ? 'text' : 'object']);
+  if (payload?.length) got.push(['n', 'payload']);
+  assert.deepEqual(Object.fromEntries(got), kinds);
+}
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -48,6 +64,7 @@ class Device implements Link {
   private answer({ message, payload }: Found): void {
     const id = message['id'] as number;
     const name = message['do'] as string;
+    mustFit(message, payload);
     this.asked.push(name);
     if (this.restartBefore === name) {
       this.greeted = false;

@@ -16,7 +16,7 @@ from host.desk_link import tone
 
 from endcall import prompt_file, render, settings_file
 from endcall.errors import InvalidError
-from endcall_core import call, presets, records, ring, settings, wav, wire
+from endcall_core import call, messages, presets, records, ring, settings, wav, wire
 from endcall_core.settings import CHOICE, FILE, HIGH, INT, KEY, KIND, LOW, SETTINGS, TEXT
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -25,6 +25,9 @@ GOLDEN = Path(__file__).with_name("golden.json")
 def golden() -> dict[str, Any]:
     """Every case by subject."""
     return {
+        "requests": {
+            row[messages.NAME]: {name: kind for name, kind, _ in row[messages.FIELDS]} for row in messages.REQUESTS
+        },
         "frames": frames(),
         "streams": streams(),
         "settings": [[row[KEY], settings.accepted(row)] for row in SETTINGS],

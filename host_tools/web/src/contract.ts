@@ -27,9 +27,6 @@ export const PROMPT = contract.prompt;
 export const OUTCOMES = contract.outcomes;
 export const EPISODE = contract.episode;
 export const INCIDENT_BYTES = contract.incident_bytes;
-export const ERRORS: Record<string, string> = contract.errors;
-export const REQUESTS: Record<string, { fields: Record<string, string>; writes: boolean; help: string }> =
-  contract.requests;
 
 export const findPreset = (name: unknown): Preset | undefined => PRESETS.find(preset => preset.name === name);
 
