@@ -7,6 +7,7 @@ takes half a minute, because the call in the pictures is a real one).
 from __future__ import annotations
 
 import io
+import itertools
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def animate(frames: list[tuple[float, bytes]]) -> bytes:
     palette = wall.quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT)
     flat = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     times_s = [at_s for at_s, _ in frames]
-    lengths = [round((after - before) * 100) * 10 for before, after in zip(times_s, times_s[1:], strict=False)]
+    lengths = [round((after - before) * 100) * 10 for before, after in itertools.pairwise(times_s)]
     out = io.BytesIO()
     flat[0].save(out, "GIF", save_all=True, append_images=flat[1:], duration=[*lengths, 3000], loop=0, optimize=True)
     return out.getvalue()
