@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from endcall import settings_file
@@ -11,6 +12,7 @@ from endcall.fleet_file import CURRENT, Entry
 from endcall_core import settings, wire
 from endcall_core.version import FIRMWARE
 
+TELL_S = 0.2  # between two looks at how far a prompt is
 AS_IN_FILE = "as in the file"
 
 
@@ -57,7 +59,13 @@ def apply(client: Client, entry: Entry, tell: Tell) -> dict[str, Any]:
 
 
 def _send(client: Client, name: str, data: bytes, tell: Tell) -> None:
+    told_s = 0.0
+
     def progress(sent: int) -> None:
+        nonlocal told_s
+        if sent < len(data) and time.monotonic() < told_s + TELL_S:
+            return
+        told_s = time.monotonic()
         tell({"event": "sending", "prompt": name, "sent": sent, "total": len(data)})
 
     client.put_prompt(name, data, progress)

@@ -9,7 +9,7 @@ from endcall import fleet
 from endcall_core.version import FIRMWARE, PROTOCOL
 from endcall_device.service import RefusedError
 
-from . import listings
+from . import fleet_bench, listings
 from .desk_link import DeskTransport, FaultyTransport, tone
 from .fleet_desks import HEAD, Office, device, record, serial
 
@@ -528,3 +528,14 @@ def test_a_state_that_can_not_be_written_costs_only_resume(few):
     assert run.code == 0
     assert "--resume will not know" in run.err
     assert few.others_are_done()
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def test_fifty_devices_take_less_than_twice_as_long_as_one(monkeypatch):
+    """In real time, with devices so slow that what this computer needs counts little: they are really worked on at
+    the same time. How near real devices come to it is for the benchmark to say."""
+    monkeypatch.setattr(fleet_bench, "SLOWER", 4)
+    runs = fleet_bench.measure((1, 50), ("settings",))["settings"]
+    assert runs[50]["times_first"] < fleet_bench.TARGET
