@@ -71,6 +71,8 @@ def held_s():
 
 name_this_chip()
 decision = access.decide(stored_access(), held_s())
+if access.was_kept_open() and decision == access.CLOSED:
+    decision = access.WINDOW
 access.leave(decision)
 usb_hid.disable()
 usb_midi.disable()

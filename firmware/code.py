@@ -1,4 +1,4 @@
-"""Watchdog, wiring, loop; nothing else."""
+"""Watchdog, which application starts, wiring, loop; nothing else."""
 
 import time
 
@@ -7,18 +7,23 @@ from watchdog import WatchDogMode
 
 from endcall_device import access
 
-IN_SERVICE = access.find() not in (access.DEVELOP, access.RESCUE)
+DECISION = access.find()
+IN_SERVICE = DECISION not in (access.DEVELOP, access.RESCUE)
 if IN_SERVICE:  # with a REPL on the console the watchdog would bite whoever types
     microcontroller.watchdog.timeout = 8  # s; starting takes under 3
     microcontroller.watchdog.mode = WatchDogMode.RESET
 
+import endcall_base  # noqa: E402
 from endcall_core import line_program  # noqa: E402
 from endcall_device import crash  # noqa: E402
 
-try:
-    from endcall_device.pico import build
+# A break that has begun ends by itself, at its full length or a second after the last renewal; a reset before that
+# would cut it to one that the exchange takes for something else.
+BREAK_S = 1 + line_program.LONGEST_MS // 1000
 
-    app = build(access.find())
+try:
+    app, files = endcall_base.start(DECISION, IN_SERVICE, crash)
+    del access, endcall_base, line_program
     if IN_SERVICE:
         microcontroller.watchdog.timeout = 4
     while True:
@@ -27,7 +32,5 @@ except Exception as error:
     if not IN_SERVICE:
         raise
     crash.note(f"{type(error).__name__}: {error}")
-    # A break that has begun ends by itself, at its full length or a second after the last renewal; a reset now would
-    # cut it to one that the exchange takes for something else.
-    time.sleep(1 + line_program.LONGEST_MS // 1000)
+    time.sleep(BREAK_S)
     microcontroller.reset()

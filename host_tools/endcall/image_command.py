@@ -33,7 +33,10 @@ def build(
     Raises OSError where `runtime` can't be read, `image.ImageError` and `contents.ContentsError` with what to do.
     """
     uf2 = runtime.read_bytes()
-    files = firmware_files() | mutable_files(values, prompts) | dict(extra_files or {})
+    files = firmware_files() | mutable_files(values, prompts) | {f"{layout.APP_MOUNT[1:]}/": b""}
+    if "lib/endcall_core/call.py" in files:  # sources, for want of a compiler: they leave no room for updates
+        files = {path: data for path, data in files.items() if f"/{path}" not in layout.APP_PATHS}
+    files |= extra_files or {}
     said = boot_py_output if "boot.py" in files else None
     files.setdefault("boot_out.txt", boot_out(uf2, uid, said))
     return combine(uf2, build_drive(files), b"\xff" * FLASH_BLOCK if erase_log else None)

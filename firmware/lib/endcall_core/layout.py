@@ -15,7 +15,12 @@ JOURNAL_BLOCKS = 8
 
 #: Prompts. One slot more than there are kinds of prompt, so a new one never overwrites one in use.
 SLOT_PATHS = ("/prompt_0/prompt.wav", "/prompt_1/prompt.wav", "/prompt_2/prompt.wav")
-SLOT_BYTES = 48 * BLOCK_BYTES
+SLOT_BYTES = 46 * BLOCK_BYTES
 
 #: Prompts of a drive that was copied file by file, without slots.
 PLAIN_PROMPTS = "/prompts/"
+
+#: Applications that came later than the drive (`endcall_base`): a block for a record, then the application.
+APP_PATHS = ("/app_a/app.img", "/app_b/app.img")
+APP_BYTES = 21 * BLOCK_BYTES
+APP_MOUNT = "/app"  # an empty folder, where the application in a slot is shown while it is imported

@@ -81,6 +81,32 @@ REQUESTS = (
         "Reads the slot back, compares its CRC-32, judges the WAV, and puts it in force in one step.",
     ),
     ("prompt_remove", (("name", TEXT, "a prompt that no setting uses"),), "", True, "Frees a prompt's slot."),
+    (
+        "app",
+        (),
+        "base, slot, state, tries, former, failed, why; a, b: [version, SHA-256] of what lies in a slot",
+        False,
+        "Says which application runs.",
+    ),
+    (
+        "app_begin",
+        (("bytes", INT, "size of the application"), ("sum", TEXT, "its SHA-256, 64 hex digits")),
+        "chunk (most bytes per app_data)",
+        True,
+        "Starts to send an application into the slot that is not in use.",
+    ),
+    (
+        "app_data",
+        (("at", INT, "offset of this chunk; chunks come in order"), ("n", PAYLOAD, "the chunk")),
+        "at (offset of the next chunk)",
+        True,
+        "A chunk of it, as prompt_data.",
+    ),
+    ("app_end", (), "as app", True, "Compares the SHA-256 with what the flash holds. It is tried at the next start."),
+    ("app_confirm", (), "as app", True, "Ends the trial: what runs stays."),
+    ("app_rollback", (), "as app", True, "The application before is the next to start."),
+    ("restart", (), "", False, "Restarts when no call is in progress."),
+    ("bootloader", (), "", False, "Restarts as the drive RPI-RP2 when no call is in progress."),
 )
 
 #: Error codes and what they mean.

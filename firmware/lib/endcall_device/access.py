@@ -11,6 +11,8 @@ CLOSED, OPEN, WINDOW, DEVELOP, RESCUE = range(5)
 NAMES = ("closed", "open", "service window", "develop", "rescue")
 
 _AT = 255  # the last byte of sleep_memory
+_AGAIN_AT = 254  # whether a host that was let in asked for the restart that follows
+_AGAIN = 0xA6
 
 
 def decide(setting, held_s):
@@ -22,6 +24,18 @@ def decide(setting, held_s):
     if setting == "service":
         return WINDOW if held_s >= 5 else CLOSED
     return OPEN
+
+
+def keep_open():
+    """A host restarts the device: let it in once more, with the service window if there is one."""
+    alarm.sleep_memory[_AGAIN_AT] = _AGAIN if find() == WINDOW else 0
+
+
+def was_kept_open():
+    """Whether the start before this one ended with `keep_open`. Says so once."""
+    was = alarm.sleep_memory[_AGAIN_AT] == _AGAIN
+    alarm.sleep_memory[_AGAIN_AT] = 0
+    return was
 
 
 def leave(decision):

@@ -11,6 +11,8 @@ line.is_ready; line.flash(ms); line.hold_open(); line.close(); line.turn(now_ms)
     line.loop_current(); line.handset_up()
 port.connected; port.read_into(buffer) -> count; port.write(data) -> count; never blocking
 store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
+slots()               `endcall_base.Slots`, loaded; it knows which application runs
+restart(is_bootloader) restarts the chip at once, into its bootloader or into this program
 feed()                tells the watchdog that every task had its turn
 rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
 crashes, forgive()    how often in a row the firmware crashed before this start; called after ten good minutes
@@ -25,10 +27,12 @@ from endcall_core.loop_sense import LoopSense
 
 from .service import Service
 from .store import StoreError
+from .upload import UploadError
 
 FRAME_MS = 40  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
+RESTART_MS = 200  # from the answer that promises a restart until it: the answer has to reach the host
 CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
 TRUST_S = 600  # a start that has lasted this long begins a new row
 
@@ -46,6 +50,8 @@ class Parts:
         "store",
         "log",
         "prompts",
+        "slots",
+        "restart",
         "feed",
         "rest",
         "crashes",
@@ -83,6 +89,9 @@ class App:
         self._compact_after_ms = None  # after a compaction failed: when to try again
         self._frame_ms = now_ms
         self._shown = b""
+        self._restart = None  # the restart a host asked for: into the bootloader, or not
+        self._restart_ms = 0  # when it may happen
+        self._wants_trust = False
         self._service = Service(parts.port, self)
         self._verify_closing()
         now_ms = parts.clock()  # READY begins now: what was pressed while the prompt was read is felt, not obeyed
@@ -220,18 +229,33 @@ class App:
             if self.uptime_s == TRUST_S:
                 self._crashes = 0
                 self.parts.forgive()
-        if not self._pending and not self.log.wants_compaction:
-            return
-        if self.is_busy:
+                # A host was there, so the next update will find the port: without that, a trial goes on.
+                self._wants_trust = self._service.was_greeted
+        wants = self._pending or self.log.wants_compaction or self._restart is not None or self._wants_trust
+        if not wants or self.is_busy:
             return
         if self._pending:
             self.log.append(*self._pending.pop(0))
+        elif self._restart is not None:
+            if self._service.is_idle and ticks.diff(now_ms, self._restart_ms) >= 0:
+                is_bootloader, self._restart = self._restart, None
+                self.parts.restart(is_bootloader)
+        elif self._wants_trust:
+            self._wants_trust = False
+            if not self.self_check():
+                self._trust()
         elif self._compact_after_ms is None or ticks.diff(now_ms, self._compact_after_ms) >= 0:
             self._compact_after_ms = None
             try:
                 self.log.compact()
             except StoreError:
                 self._compact_after_ms = ticks.add(now_ms, COMPACT_RETRY_MS)
+
+    def _trust(self):
+        try:
+            self.parts.slots().confirm()
+        except UploadError:
+            pass  # the trial goes on; a host may confirm it
 
     # --- what the service asks for ----------------------------------------------------------------------------
 
@@ -294,6 +318,11 @@ class App:
             self.parts.ring.resize(values["ring.pixels"])
         self.call = machine.with_rules(self.call, values)
         self._shown = b""
+
+    def restart(self, is_bootloader):
+        """Restart, into the bootloader or not, as soon as the answer is gone and no call is in progress."""
+        self._restart = is_bootloader
+        self._restart_ms = ticks.add(self.parts.clock(), RESTART_MS)
 
     def change_prompts(self, table):
         """Store and put in force a prompt table. Raises StoreError with nothing changed."""

@@ -2,7 +2,8 @@
 
 FatFs passes whole aligned 512-byte sectors straight to the flash cache and touches the folder entry only when a
 file is closed or flushed, so the file is opened once, written in whole sectors and kept open: a write erases
-only the blocks written. `os.sync` empties the 4 KB flash cache at once instead of up to a second later.
+only the blocks written. One that was written must stay open until the chip restarts: closing it, or forgetting it,
+would erase the folder's block. `os.sync` empties the 4 KB flash cache at once instead of up to a second later.
 """
 
 import os
@@ -20,6 +21,7 @@ class BlockFile:
         self.path = path
         self.size = size
         self.sync = sync
+        self.is_written = False
         self._file = None
 
     @property
@@ -52,6 +54,7 @@ class BlockFile:
         padding = -len(data) % SECTOR_BYTES
         if at % SECTOR_BYTES or at + len(data) + padding > self.size:
             raise ValueError(f"{len(data)} bytes at {at} do not fit {self.path}")
+        self.is_written = True
         file = self._open()
         file.seek(at)
         # One write of whole sectors: a part of a sector would stay in FatFs's own buffer until the file is closed.

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import time
 
 import microcontroller
@@ -27,8 +28,11 @@ def _files(paths, size):
     return files if all(file.exists for file in files) else []
 
 
-def build(decision):
-    """The app in service; `decision` is what boot.py left in `access`. The line relay comes first."""
+def build(decision, running):
+    """The app in service; `decision` is what boot.py left in `access`, `running` the slot that this code came from.
+
+    The line relay comes first.
+    """
     clock = supervisor.ticks_ms
     supervisor.runtime.autoreload = False
     line = Line(clock)
@@ -55,6 +59,8 @@ def build(decision):
         store=store,
         log=log,
         prompts=prompts,
+        slots=_slots(running),
+        restart=_restart,
         feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
         rest=_rest,
         crashes=crash.count(),
@@ -71,8 +77,30 @@ def build(decision):
     )
 
 
+def _slots(running):
+    """A function that loads `endcall_base`, 5 KB of code that is hardly ever needed, anew whenever it is."""
+    files = [BlockFile(path, layout.APP_BYTES) for path in layout.APP_PATHS]
+
+    def load():
+        import endcall_base
+
+        del sys.modules["endcall_base"]
+        slots = endcall_base.Slots(files, running)
+        slots.load()
+        return slots
+
+    return load
+
+
 def _rest():
     time.sleep(0.001)
+
+
+def _restart(is_bootloader):
+    access.keep_open()
+    if is_bootloader:
+        microcontroller.on_next_reset(microcontroller.RunMode.UF2)
+    microcontroller.reset()
 
 
 def free_bytes():

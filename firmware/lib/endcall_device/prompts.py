@@ -5,60 +5,13 @@ until the new one is known to be good. `slots` are `blocks.BlockFile`s; a drive 
 none, plays /prompts/NAME and takes no new ones.
 """
 
-import binascii
 import os
 
 from endcall_core import call
 from endcall_core.layout import PLAIN_PROMPTS
 from endcall_core.wav import HEAD_BYTES, WavError, parse
 
-READ_BYTES = 1024
-
-
-class PromptError(Exception):
-    """A prompt was refused. `code` is one of `messages.ERRORS`; the text says what to do."""
-
-    def __init__(self, code, said):
-        super().__init__(said)
-        self.code = code
-
-
-class Upload:
-    """A prompt that is being received into `slot`."""
-
-    def __init__(self, slot, name, size, checksum):
-        self.slot = slot
-        self.name = name
-        self.size = size
-        self.checksum = checksum
-        self.at = 0
-        self.last = 0  # length of the chunk before, to recognise a repeated one
-
-
-class Verification:
-    """Reads a prompt back, a piece per `turn`, and compares its CRC-32."""
-
-    def __init__(self, read_into, size, checksum):
-        self._read_into = read_into
-        self._size = size
-        self._checksum = checksum
-        self._at = 0
-        self._sum = 0
-        self._piece = memoryview(bytearray(READ_BYTES))
-
-    def turn(self):
-        """None while there is more to read, then whether all of it could be read and the CRC fits."""
-        piece = self._piece[: min(READ_BYTES, self._size - self._at)]
-        if len(piece) == 0:
-            return f"{self._sum & 0xFFFFFFFF:08x}" == self._checksum
-        try:
-            if self._read_into(self._at, piece) != len(piece):
-                return False
-        except OSError:
-            return False
-        self._sum = binascii.crc32(piece, self._sum)
-        self._at += len(piece)
-        return None
+from .upload import Upload, UploadError, Verification
 
 
 class Prompts:
@@ -71,6 +24,7 @@ class Prompts:
         self._damaged = set()  # names whose CRC was found wrong
         self.table = table
         self.upload = None
+        self.upload_as = None  # name and slot
 
     def names(self):
         """The names of all stored prompts."""
@@ -129,59 +83,52 @@ class Prompts:
     # --- receiving ----------------------------------------------------------------------------------------
 
     def begin(self, name, size, checksum):
-        """Prepare a free slot. Raises PromptError before anything is written."""
+        """Prepare a free slot. Raises UploadError before anything is written."""
         self.upload = None
         if not self._slots:
-            raise PromptError("storage", "this drive has no prompt slots; write it with `endcall image`")
+            raise UploadError("storage", "this drive has no prompt slots; write it with `endcall image`")
         if not 44 < size <= self._slots[0].size:
-            raise PromptError(
+            raise UploadError(
                 "invalid", f"the prompt has {size} bytes, a slot holds {self._slots[0].size}; make it shorter"
             )
         used = {entry[0] for entry in self.table.values()}
         free = [slot for slot in range(len(self._slots)) if slot not in used]
         if not free:
-            raise PromptError("full", "every prompt slot is in use; remove a prompt that no setting names")
-        self.upload = Upload(free[0], name, size, checksum)
+            raise UploadError("full", "every prompt slot is in use; remove a prompt that no setting names")
+        self.upload = Upload(self._slots[free[0]], size, checksum)
+        self.upload_as = name, free[0]
 
     def receive(self, at, data):
-        """Write the chunk at offset `at`; returns the offset of the next one. Raises PromptError."""
+        """Write the chunk at offset `at`; returns the offset of the next one. Raises UploadError."""
         upload = self.upload
         if upload is None:
-            raise PromptError("invalid", "no prompt was begun on this connection; start with prompt_begin")
-        if at == upload.at - upload.last and upload.last == len(data):
-            return upload.at  # our answer was lost; the chunk was not
-        if at != upload.at or at + len(data) > upload.size:
-            raise PromptError("invalid", f"a chunk at {at}; the next one starts at {upload.at} of {upload.size}")
+            raise UploadError("invalid", "no prompt was begun on this connection; start with prompt_begin")
+        if upload.has(at, data):
+            return upload.at
+        self.upload = None  # unless all goes well
         if at == 0:
             try:
                 parse(data[:HEAD_BYTES], upload.size)  # no more than `inspect` will see
             except WavError as error:
-                self.upload = None
-                raise PromptError("invalid", f"this prompt can't be played: {error}") from error
-        try:
-            self._slots[upload.slot].write(at, data)
-        except (OSError, ValueError) as error:
-            self.upload = None
-            raise PromptError("storage", f"the prompt could not be written ({error})") from error
-        upload.at += len(data)
-        upload.last = len(data)
+                raise UploadError("invalid", f"this prompt can't be played: {error}") from error
+        upload.write(data)
+        self.upload = upload
         return upload.at
 
     def finish(self):
-        """A `Verification` of what was received. Raises PromptError where it is incomplete."""
+        """A `Verification` of what was received. Raises UploadError where it is incomplete."""
         upload = self.upload
         if upload is None or upload.at != upload.size:
-            raise PromptError("invalid", "the prompt is not complete; send the missing chunks, then prompt_end")
-        try:
-            self._slots[upload.slot].sync()
-        except OSError as error:
-            self.upload = None
-            raise PromptError("storage", f"the prompt could not be written ({error}); send it again") from error
-        return Verification(self._slots[upload.slot].read_into, upload.size, upload.checksum)
+            raise UploadError("invalid", "the prompt is not complete; send the missing chunks, then prompt_end")
+        self.upload = None  # unless all goes well
+        verification = upload.finish()
+        self.upload = upload
+        return verification
 
     def table_with_upload(self):
         """The table as it will be when the received prompt is in force."""
         upload = self.upload
         table = dict(self.table)
-        table[upload.name] = [upload.slot, upload.size, upload.checksum]
+        name, slot = self.upload_as
+        table[name] = [slot, upload.size, upload.checksum]
         return table

@@ -10,8 +10,8 @@ from endcall_core import call, messages, ticks, version, wire
 from endcall_core import settings as table
 from endcall_core.records import INCIDENT_BYTES
 
-from .prompts import PromptError
 from .store import StoreError
+from .upload import UploadError
 
 SILENCE_MS = 1000  # a payload that pauses for this long is given up
 STALL_MS = 2000  # an answer that nobody reads for this long is given up
@@ -49,8 +49,11 @@ class Service:
         self._moved_ms = 0  # when a byte last moved, in either direction
         self._was_connected = False
         self._greeted = False
+        self.was_greeted = False  # since the start
         self._staged = {}
         self._verification = None
+        self._put_in_force = None  # what happens when the verification went well; returns the answer
+        self._slots = None  # while an application is being received
         self._pending_id = None
         self._page = bytearray(LOG_PAGE * INCIDENT_BYTES)
 
@@ -81,8 +84,17 @@ class Service:
         self._output = b""
         self._greeted = False
         self._staged = {}
+        self._forget_uploads()
+
+    def _forget_uploads(self):
         self._verification = None
         self._device.prompts.upload = None
+        self._slots = None
+
+    @property
+    def is_idle(self):
+        """Whether no answer is on its way out and nothing is being verified."""
+        return not self._output and not self._verification
 
     def _send(self, now_ms):
         sent = self._port.write(memoryview(self._output)[self._output_at :])
@@ -121,7 +133,7 @@ class Service:
             result = self._dispatch(request, size)
         except RefusedError as refused:
             self._say_error(number, refused.code, str(refused), refused.payload, now_ms)
-        except PromptError as refused:
+        except UploadError as refused:
             self._say_error(number, refused.code, str(refused), None, now_ms)
         except StoreError as refused:
             self._say_error(number, "storage", str(refused), None, now_ms)
@@ -159,11 +171,16 @@ class Service:
             raise RefusedError("hello_first", "begin the connection with hello")
         if row[messages.WRITES]:
             self._refuse_writes()
+        if name.startswith("app"):  # one for all of them: what they need is not in memory
+            return self._do_app(request, size)
         return getattr(self, "_do_" + name)(request, size)
 
-    def _refuse_writes(self):
+    def _refuse_in_a_call(self):
         if self._device.is_busy:
             raise RefusedError("busy", "a call is being limited or ended; try again when the ring is back to its dot")
+
+    def _refuse_writes(self):
+        self._refuse_in_a_call()
         if self._device.is_read_only:
             raise RefusedError("read_only", "this device is in develop mode or rescue: settings can only be read")
 
@@ -174,7 +191,7 @@ class Service:
                 f"the device speaks protocol {version.PROTOCOL}, the host {request['protocol']}; "
                 + ("update the host" if request["protocol"] < version.PROTOCOL else "update the device"),
             )
-        self._greeted = True
+        self._greeted = self.was_greeted = True
         self._staged = {}
         answer = {
             "product": "endcall",
@@ -230,7 +247,7 @@ class Service:
 
     def _do_discard(self, request, size):
         self._staged = {}
-        self._device.prompts.upload = None
+        self._forget_uploads()
         return {}, None
 
     def _do_log(self, request, size):
@@ -254,27 +271,31 @@ class Service:
 
     def _do_prompt_end(self, request, size):
         self._verification = self._device.prompts.finish()
+        self._put_in_force = self._use_prompt
+
+    def _use_prompt(self):
+        prompts = self._device.prompts
+        upload = prompts.upload
+        self._device.change_prompts(prompts.table_with_upload())
+        prompts.note_damage(prompts.upload_as[0], False)
+        return {"bytes": upload.size, "sum": upload.checksum}
 
     def _verify(self, now_ms):
         is_good = self._verification.turn()
         if is_good is None:
             return
-        self._verification = None
-        prompts = self._device.prompts
-        upload = prompts.upload
         try:
             self._refuse_writes()  # a call may have begun meanwhile
             if not is_good:
-                raise RefusedError("damaged", "the prompt did not read back as sent; the old one stays; send it again")
-            self._device.change_prompts(prompts.table_with_upload())
-        except RefusedError as refused:
+                raise RefusedError("damaged", "it did not read back as sent; the old one stays; send it again")
+            ok = self._put_in_force()
+        except (RefusedError, UploadError) as refused:
             self._say_error(self._pending_id, refused.code, str(refused), None, now_ms)
         except StoreError as refused:
             self._say_error(self._pending_id, "storage", str(refused), None, now_ms)
         else:
-            prompts.note_damage(upload.name, False)
-            self._say(self._pending_id, {"bytes": upload.size, "sum": upload.checksum}, None, now_ms)
-        prompts.upload = None
+            self._say(self._pending_id, ok, None, now_ms)
+        self._forget_uploads()
 
     def _do_prompt_remove(self, request, size):
         name = request["name"]
@@ -286,6 +307,26 @@ class Service:
             raise RefusedError("invalid", f"{name} is in use; change prompt.closing or prompt.warning first")
         self._device.change_prompts({kept: prompts.table[kept] for kept in prompts.table if kept != name})
         return {}, None
+
+    # --- the application --------------------------------------------------------------------------------------
+
+    def _do_app(self, request, size):
+        slots = self._slots or self._device.parts.slots()
+        self._slots = None  # unless more chunks are to come
+        ok = slots.answer(request, memoryview(self._reader.payload)[:size])
+        if request["do"] == "app_end":
+            self._verification, self._put_in_force = ok, slots.begin_trial
+            return None
+        if slots.upload:
+            self._slots = slots
+        return ok, None
+
+    def _do_restart(self, request, size):
+        self._refuse_in_a_call()
+        self._device.restart(request["do"] == "bootloader")
+        return {}, None
+
+    _do_bootloader = _do_restart
 
 
 def _describe(prompts, name):

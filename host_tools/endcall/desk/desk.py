@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endcall.contents import mutable_files
-from endcall_core import layout
+from endcall_base import FACTORY, Slots
+from endcall_core import layout, version
 from endcall_device.app import App, Parts
 from endcall_device.blocks import BlockFile
 from endcall_device.prompts import Prompts
@@ -54,6 +55,10 @@ class Desk:
         self._heard = heard
         self.feeds = 0
         self.crashes = 0  # how often the firmware crashed in a row, as the next power-up will find it
+        self.crashing: set[str] = set()  # versions of applications that crash when they are imported
+        self.restarts = 0  # how often a host had the device restarted
+        self.in_bootloader = False
+        self._is_restarting = False
         self.line = parts.Line(self.clock, self.phone)
         if not (folder / "nvm.bin").exists():
             lay_out(folder, values)
@@ -67,6 +72,7 @@ class Desk:
         log = IncidentLog(self.nvm, self._file(layout.JOURNAL_PATH, layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES))
         log.load()
         slots = [self._file(path, layout.SLOT_BYTES) for path in layout.SLOT_PATHS]
+        running, firmware = self._choose_application()
         self.button = parts.Button(self.clock)
         self.ring = parts.Ring(store.values["ring.pixels"], self._keep_picture)
         self.speaker = parts.Speaker(self.clock, self._keep_sound)
@@ -84,17 +90,45 @@ class Desk:
                 store=store,
                 log=log,
                 prompts=Prompts(slots, store.prompts),
+                slots=lambda: self._slots(running),
+                restart=self._restart,
                 feed=self._feed,
                 rest=lambda: None,
                 crashes=self.crashes,
                 forgive=self._forgive,
-                identity={"runtime": "simulated desk", "serial": self.serial, "access": store.values["usb.access"]},
+                identity={
+                    "runtime": "simulated desk",
+                    "serial": self.serial,
+                    "access": store.values["usb.access"],
+                    "firmware": firmware,
+                },
                 free_bytes=lambda: 0,
             )
         )
 
     def _file(self, path: str, size: int) -> BlockFile:
         return BlockFile(str(self.folder / path.lstrip("/")), size, sync=lambda: None)
+
+    def _slots(self, running: int = FACTORY) -> Slots:
+        slots = Slots([self._file(path, layout.APP_BYTES) for path in layout.APP_PATHS], running)
+        slots.load()
+        return slots
+
+    def _choose_application(self) -> tuple[int, str]:
+        """As code.py does. The desk always runs the code of this package and says the version of the chosen one."""
+        while True:
+            slots = self._slots()
+            slots.choose(self.crashes)
+            if slots.is_new:
+                self.crashes = 0
+            name = version.FIRMWARE if slots.running == FACTORY else slots.version(slots.running)
+            if name not in self.crashing:
+                return slots.running, name
+            self.crashes += 1
+
+    def _restart(self, is_bootloader: bool) -> None:
+        self._is_restarting = True
+        self.in_bootloader = is_bootloader
 
     def _forgive(self) -> None:
         self.crashes = 0
@@ -116,7 +150,12 @@ class Desk:
         """Let time pass, one turn of the loop per millisecond."""
         for _ in range(ms + round(s * 1000)):
             self.clock.advance(1)
-            self.app.turn()
+            if not self.in_bootloader:
+                self.app.turn()
+            if self._is_restarting:
+                self._is_restarting = False
+                self.restarts += 1
+                self._power_up()
 
     def press(self, ms: int = 200) -> None:
         """Press the button for `ms`, then let go."""
@@ -135,6 +174,7 @@ class Desk:
 
     def power_cycle(self) -> None:
         """Pull the plug and put it back: RAM is gone, the drive and the NVM stay, the line closes."""
+        self.in_bootloader = False
         self._power_up()
 
     # --- what can be seen -----------------------------------------------------------------------------------

@@ -11,13 +11,15 @@ block of the flash and is aligned to it:
 CircuitPython's own format puts the boot sector and the table into one erase block, so that a power cut
 during any allocation can cost the whole drive. Here, rewriting a file in place (opened `r+b`) touches the
 file's blocks and the block of its directory, and nothing else.
+
+`build_small_drive` makes the drive inside an application's slot, which is only ever read: sectors lie close there.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FLASH_BLOCK = 4096  # bytes that the flash erases at once
 DRIVE_OFFSET = 0x100000  # where CircuitPython keeps the drive in the flash of a 2 MB Pico
@@ -25,11 +27,6 @@ DRIVE_SIZE = 0x100000
 DEFAULT_VOLUME_ID = 0xE2DCA112  # any number will do; it is fixed so that the image is
 
 _SECTOR = 512
-_PER_CLUSTER = FLASH_BLOCK // _SECTOR
-_FAT_SECTOR = 15  # the last sector of block 1, so that the root directory begins with block 2
-_ROOT_ENTRIES = 128
-_DATA_OFFSET = 3 * FLASH_BLOCK
-_CLUSTERS = (DRIVE_SIZE - _DATA_OFFSET) // FLASH_BLOCK
 _FAT12_MAX_CLUSTERS = 4084  # Microsoft's FAT specification: from 4085 clusters on it is FAT16
 _FAT16_MAX_CLUSTERS = 65524
 
@@ -46,6 +43,33 @@ _TIME = 0
 _Tree = dict[str, "bytes | _Tree"]
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """Where things lie in an image; in bytes, but for `fat_sector` and `root_entries`."""
+
+    size: int
+    cluster: int
+    fat_sector: int
+    root_entries: int
+
+    @property
+    def root(self) -> int:
+        return (self.fat_sector + 1) * _SECTOR
+
+    @property
+    def data(self) -> int:
+        return self.root + self.root_entries * _ENTRY.size
+
+    @property
+    def clusters(self) -> int:
+        return (self.size - self.data) // self.cluster
+
+
+#: The table is the last sector of block 1, so that the root directory begins with block 2.
+_DRIVE = _Shape(DRIVE_SIZE, cluster=FLASH_BLOCK, fat_sector=2 * FLASH_BLOCK // _SECTOR - 1, root_entries=128)
+_FAT12_SECTOR_CLUSTERS = _SECTOR * 2 // 3 - 2  # what a table of one sector can hold
+
+
 class ImageError(ValueError):
     """An image that cannot be made or read. The message says what is wrong and what to do."""
 
@@ -60,31 +84,50 @@ def build_drive(files: Mapping[str, bytes], label: str = "CIRCUITPY", volume_id:
     files give the same image, byte for byte. Blocks that hold nothing are left erased (0xFF), and so is the
     rest of a file's last block. `volume_id` is the 32-bit serial number that a computer tells drives apart by.
 
+    A path that ends in / is an empty directory.
+
     Raises ImageError for a name that FAT cannot hold, two paths that differ in case only, a full root
     directory, and a full drive (it says by how much, and names the biggest files).
     """
+    return _build(_DRIVE, files, label, volume_id)[0]
+
+
+def build_small_drive(files: Mapping[str, bytes], room: int, label: str) -> bytes:
+    """A read-only drive for `files`, as small as they let it be and at most `room` bytes.
+
+    A cluster is one sector of 512 bytes; otherwise as `build_drive`.
+    """
+    clusters = min(_FAT12_SECTOR_CLUSTERS, (room - 3 * _SECTOR) // _SECTOR)
+    shape = _Shape(3 * _SECTOR + clusters * _SECTOR, cluster=_SECTOR, fat_sector=1, root_entries=_SECTOR // _ENTRY.size)
+    _, used = _build(shape, files, label, DEFAULT_VOLUME_ID)
+    return _build(replace(shape, size=shape.data + used * _SECTOR), files, label, DEFAULT_VOLUME_ID)[0]
+
+
+def _build(shape: _Shape, files: Mapping[str, bytes], label: str, volume_id: int) -> tuple[bytes, int]:
+    """The image, and how many clusters of it are in use."""
     tree = _tree(files)
-    image = bytearray(b"\xff" * DRIVE_SIZE)
-    writer = _Writer(image)
+    image = bytearray(b"\xff" * shape.size)
+    writer = _Writer(image, shape)
     root = writer.directory(tree, parent=0, head=[_label_entry(label)])
-    if len(root) > _ROOT_ENTRIES:
+    if len(root) > shape.root_entries:
         raise ImageError(
-            f"The top of the drive takes {len(root)} directory entries and has {_ROOT_ENTRIES} "
+            f"The top of the drive takes {len(root)} directory entries and has {shape.root_entries} "
             "(a long name takes several). Move files into a directory."
         )
     if writer.without_room:
-        raise ImageError(_full(files, len(writer.fat) - 2 + writer.without_room - _CLUSTERS))
-    image[:_SECTOR] = _boot_sector(label, volume_id)
-    image[_FAT_SECTOR * _SECTOR : 2 * FLASH_BLOCK] = _fat12(writer.fat)
-    image[2 * FLASH_BLOCK : _DATA_OFFSET] = b"".join(root).ljust(FLASH_BLOCK, b"\0")
-    return bytes(image)
+        raise ImageError(_full(files, len(writer.fat) - 2 + writer.without_room - shape.clusters, shape))
+    image[:_SECTOR] = _boot_sector(label, volume_id, shape)
+    image[shape.fat_sector * _SECTOR : shape.root] = _fat12(writer.fat)
+    image[shape.root : shape.data] = b"".join(root).ljust(shape.data - shape.root, b"\0")
+    return bytes(image), len(writer.fat) - 2
 
 
 class _Writer:
     """Puts directories and files into the image one after the other."""
 
-    def __init__(self, image: bytearray) -> None:
+    def __init__(self, image: bytearray, shape: _Shape) -> None:
         self.image = image
+        self.shape = shape
         self.fat = [0xFF8, 0xFFF]  # media byte; end-of-chain mark. Clusters count from 2.
         self.without_room = 0  # clusters that no longer fitted
 
@@ -116,16 +159,17 @@ class _Writer:
     def _store(self, content: bytes, fill: bytes = b"\xff") -> int:
         if not content:
             return 0  # FAT: an empty file has no cluster
-        first, count = len(self.fat), -(-len(content) // FLASH_BLOCK)
-        if first + count > _CLUSTERS + 2:
+        cluster = self.shape.cluster
+        first, count = len(self.fat), -(-len(content) // cluster)
+        if first + count > self.shape.clusters + 2:
             self.without_room += count
             return 0
         self.fat += [*range(first + 1, first + count), 0xFFF]
-        self._put(first, content + fill * (count * FLASH_BLOCK - len(content)))
+        self._put(first, content + fill * (count * cluster - len(content)))
         return first
 
     def _put(self, cluster: int, content: bytes) -> None:
-        offset = _DATA_OFFSET + (cluster - 2) * FLASH_BLOCK
+        offset = self.shape.data + (cluster - 2) * self.shape.cluster
         self.image[offset : offset + len(content)] = content
 
 
@@ -140,6 +184,8 @@ def _tree(files: Mapping[str, bytes]) -> _Tree:
             if not isinstance(inner, dict):
                 raise ImageError(f"{path!r}: {part!r} is a file and cannot be a directory too. Rename one of them.")
             directory = inner
+        if path.endswith("/") and not content:
+            continue
         _check_name(name, path)
         if name in directory:
             raise ImageError(f"{path!r} is a file or a directory already. Rename one of the two.")
@@ -244,17 +290,17 @@ def _label_entry(label: str) -> bytes:
     return _entry(_label_field(label), _VOLUME, 0, 0)
 
 
-def _boot_sector(label: str, volume_id: int) -> bytes:
+def _boot_sector(label: str, volume_id: int, shape: _Shape) -> bytes:
     parameters = struct.pack(
         "<3s8sHBHBHHBHHHIIBBBI11s8s",
         b"\xeb\x3c\x90",
         b"MSDOS5.0",  # the name that every system accepts
         _SECTOR,
-        _PER_CLUSTER,
-        _FAT_SECTOR,  # reserved sectors before the table
+        shape.cluster // _SECTOR,
+        shape.fat_sector,  # reserved sectors before the table
         1,  # one table
-        _ROOT_ENTRIES,
-        DRIVE_SIZE // _SECTOR,
+        shape.root_entries,
+        shape.size // _SECTOR,
         0xF8,  # media: a fixed disk
         1,  # sectors per table
         63,  # sectors per track and heads: a geometry nobody uses, the one that formatters write
@@ -280,12 +326,12 @@ def _fat12(values: list[int]) -> bytes:
     return bytes(table)
 
 
-def _full(files: Mapping[str, bytes], over_clusters: int) -> str:
+def _full(files: Mapping[str, bytes], over_clusters: int, shape: _Shape) -> str:
     biggest = sorted(files, key=lambda path: (-len(files[path]), path))[:3]
     names = ", ".join(f"{path} ({-(-len(files[path]) // 1024)} KB)" for path in biggest)
     return (
-        f"The files are {over_clusters * FLASH_BLOCK // 1024} KB too many for the drive, which holds "
-        f"{_CLUSTERS * FLASH_BLOCK // 1024} KB in blocks of {FLASH_BLOCK // 1024} KB. The biggest: {names}. "
+        f"The files are {-(-over_clusters * shape.cluster // 1024)} KB too many for the drive, which holds "
+        f"{shape.clusters * shape.cluster // 1024} KB in blocks of {shape.cluster / 1024:g} KB. The biggest: {names}. "
         "Make these smaller or leave some out."
     )
 

@@ -17,6 +17,14 @@ GOOD = {
     "prompt_data": {"at": 0},
     "prompt_end": {},
     "prompt_remove": {"name": "a.wav"},
+    "app": {},
+    "app_begin": {"bytes": 5000, "sum": "0" * 64},
+    "app_data": {"at": 0},
+    "app_end": {},
+    "app_confirm": {},
+    "app_rollback": {},
+    "restart": {},
+    "bootloader": {},
 }
 
 
@@ -32,6 +40,7 @@ def test_what_changes_something_says_so():
     writes = [row[messages.NAME] for row in messages.REQUESTS if row[messages.WRITES]]
     assert sorted(writes) == sorted(
         ["stage", "commit", "discard", "prompt_begin", "prompt_data", "prompt_end", "prompt_remove"]
+        + ["app_begin", "app_data", "app_end", "app_confirm", "app_rollback"]
     )
 
 
