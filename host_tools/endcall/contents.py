@@ -26,9 +26,12 @@ def firmware_folder() -> Path:
     return Path(spec.origin).parents[2]
 
 
-def firmware_files() -> dict[str, bytes]:
-    """Path on the drive (without a leading slash) to content, for all code that runs on the device."""
-    folder = firmware_folder()
+def firmware_files(folder: Path | None = None) -> dict[str, bytes]:
+    """Path on the drive (without a leading slash) to content, for all code that runs on the device.
+
+    folder: another `firmware/` than this package's.
+    """
+    folder = folder or firmware_folder()
     files = {}
     for pattern in _FIRMWARE:
         for path in sorted(folder.glob(pattern)):
@@ -54,6 +57,7 @@ def mutable_files(values: dict | None = None, prompts: dict[str, bytes] | None =
     values = settings.defaults() if values is None else values
     prompts = stock_prompts() if prompts is None else prompts
     files = {layout.JOURNAL_PATH: b"\xff" * (layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES)}
+    files |= dict.fromkeys(layout.APP_PATHS, b"\xff" * layout.APP_BYTES)
     table = {}
     if len(prompts) >= len(layout.SLOT_PATHS):
         raise ContentsError(f"{len(prompts)} prompts; {len(layout.SLOT_PATHS) - 1} and a spare slot is what fits")
