@@ -34,6 +34,7 @@ COMMANDS = (
             ("apply", "endcall.commands.settings", "apply"),
             ("prompt", "endcall.commands.prompt", "prompt"),
             ("fleet", "endcall.commands.fleet", "fleet"),
+            ("web", "endcall.commands.web", "web"),
         ),
     ),
     (

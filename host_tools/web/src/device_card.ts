@@ -40,7 +40,7 @@ export class DeviceCard {
     for (const [name, value] of [
       ['Line', '…'], ['Relay', '…'], ['Button', '…'],
       ['Serial', identity.serial], ['Firmware', identity.firmware], ['Runtime', identity.runtime],
-      ['Access', identity.access], ['Running for', '…'], ['Started', `${identity.boot} times`],
+      ['Access', identity.access], ['Running for', '…'], ['Starts', String(identity.boot)],
       ['Memory', identity.free_bytes ? `${Math.round(identity.free_bytes / 1024)} KB free` : 'not told'],
     ] as const)
       this.fact(name, value ?? 'not told');

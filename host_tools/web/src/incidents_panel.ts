@@ -67,7 +67,7 @@ export class IncidentsPanel {
 }
 
 function table(records: Incident[]): HTMLElement {
-  const head = ['No.', 'When', 'Outcome', 'Warnings', 'Lasted', 'Closing prompt', 'Release', 'Line'];
+  const head = ['No.', 'When', 'Outcome', 'Warnings', 'Lasted', 'Closing prompt', 'Release'];
   return h('table', {},
     h('thead', {}, h('tr', {}, ...head.map(name => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, ...records.map(record => h('tr', {},
@@ -77,8 +77,14 @@ function table(records: Incident[]): HTMLElement {
       h('td', {}, record.warnings ? `${record.warnings} (at ${record.warned_s.map(each => `${each} s`).join(', ')})` : '0'),
       h('td', {}, duration(record.duration_s)),
       h('td', {}, record.prompt_finished ? 'to its end' : record.attempts ? 'not finished' : '–'),
-      h('td', {}, record.attempts ? `${record.release_mode}, ${count(record.attempts, 'attempt')}` : '–'),
-      h('td', {}, record.attempts ? (record.line_dropped ? 'seen to drop' : 'drop not seen') : '–')))));
+      h('td', {}, release(record))))));
+}
+
+/** "flash, seen to drop", "hangup, 2 attempts, drop not seen". */
+function release(record: Incident): string {
+  if (!record.attempts) return '–';
+  const attempts = record.attempts > 1 ? [`${record.attempts} attempts`] : [];
+  return [record.release_mode, ...attempts, record.line_dropped ? 'seen to drop' : 'drop not seen'].join(', ');
 }
 
 /** One row per outcome, one dot per incident at its time; what has no time stands in a column of its own. */
@@ -106,8 +112,8 @@ function plot(records: Incident[]): HTMLElement {
     return isOneDay ? date.toLocaleTimeString(undefined, { timeStyle: 'short' }) : date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
   };
   const ticks = !timed.length ? [] : last > first ? [first, (first + last) / 2, last].map(tick) : [when(first)];
-  return h('figure', { class: `plot card${untimed ? ' has-untimed' : ''}`, role: 'img', 'aria-label': `${count(records.length, 'incident')}. ${summary}.` },
-    h('figcaption', { 'aria-hidden': 'true' }, count(records.length, 'incident')),
+  return h('div', { class: `plot card${untimed ? ' has-untimed' : ''}`, role: 'img', 'aria-label': `${count(records.length, 'incident')}. ${summary}.` },
+    h('p', { class: 'plot-title', 'aria-hidden': 'true' }, count(records.length, 'incident')),
     h('div', { class: 'plot-rows', 'aria-hidden': 'true' }, ...rows,
       h('div', { class: 'plot-row plot-axis' },
         h('span', {}), h('span', {}), untimed ? h('span', { class: 'plot-untimed' }, 'no time') : '',

@@ -228,6 +228,7 @@ class Tabs {
   }
 
   choose(wanted: string): void {
+    for (const topic of ['write', 'load', 'prompt']) settle(topic); // said and done
     this.names.forEach((name, index) => {
       const isIt = name === wanted;
       at(`panel-${name}`).hidden = !isIt;

@@ -26,7 +26,7 @@ export class PromptsPanel {
   private stop: AbortController | null = null;
   private readonly table = h('div', { class: 'scroll card', tabindex: '0', role: 'region', 'aria-label': 'Stored prompts' });
   private readonly preview = h('div', { class: 'preview', hidden: true });
-  private readonly pick = h('input', { type: 'file', accept: '.wav,audio/wav', class: 'unseen', id: 'wav', tabindex: '-1', 'aria-hidden': 'true' });
+  private readonly pick = h('input', { type: 'file', accept: '.wav,audio/wav', id: 'wav', hidden: true });
 
   constructor() {
     const panel = at('panel-prompts');
@@ -75,7 +75,7 @@ export class PromptsPanel {
           : null));
     });
     this.table.replaceChildren(rows.length
-      ? h('table', {}, h('thead', {}, h('tr', {}, ...['Name', 'Used as', 'Length', 'Rate', 'Size', 'State', ''].map(name => h('th', { scope: 'col' }, name)))), h('tbody', {}, ...rows))
+      ? h('table', {}, h('thead', {}, h('tr', {}, ...['Name', 'Used as', 'Length', 'Rate', 'Size', 'State'].map(name => h('th', { scope: 'col' }, name)), h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Remove')))), h('tbody', {}, ...rows))
       : h('p', { class: 'empty' }, client ? 'No prompt is stored: no limit can be set. Send one below.' : 'Connect a device to see its prompts.'));
     this.showPreview();
   }

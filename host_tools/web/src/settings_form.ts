@@ -21,6 +21,10 @@ function label({ name }: Setting): string {
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
+/** What stands between backticks as code. */
+const marked = (text: string): (Node | string)[] =>
+  text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
+
 /** A value with its unit, for a person. */
 const shown = ({ kind, unit }: Setting, value: unknown): string => {
   if (kind === 'bool') return value ? 'on' : 'off';
@@ -49,7 +53,7 @@ class Field {
       h('div', { class: 'field-words' },
         h('label', { for: id }, label(setting)),
         h('code', {}, key),
-        h('p', { class: 'help', id: `${id}-help` }, `${sentence(setting.help)} `, h('span', { class: 'takes' }, takes(setting))),
+        h('p', { class: 'help', id: `${id}-help` }, ...marked(`${sentence(setting.help)} `), h('span', { class: 'takes' }, takes(setting))),
       ),
       h('div', { class: 'field-value' },
         h('div', { class: 'control' }, this.input, setting.kind === 'int' && setting.unit ? h('span', { class: 'unit' }, setting.unit) : null),
@@ -114,7 +118,7 @@ function control(setting: Setting, props: Record<string, string>): HTMLInputElem
       // No min: a value that means "off" may lie below it.
       return h('input', { ...props, type: 'number', step: 1, max: high, min: setting.default === 0 ? Math.min(0, low) : low });
     case 'file':
-      return h('input', { ...props, type: 'text', list: 'stored-prompts', autocomplete: 'off', spellcheck: 'false' });
+      return h('input', { ...props, type: 'text', list: 'stored-prompts', placeholder: low ? '' : 'nothing', autocomplete: 'off', spellcheck: 'false' });
     case 'text':
       return h('input', { ...props, type: 'text', autocomplete: 'off' });
   }
@@ -137,7 +141,7 @@ export class SettingsForm {
   constructor(base: Values) {
     this.base = base;
     const panel = at('panel-settings');
-    const pick = h('input', { type: 'file', accept: '.toml,.zip', class: 'unseen', id: 'load', tabindex: '-1', 'aria-hidden': 'true' });
+    const pick = h('input', { type: 'file', accept: '.toml', id: 'load', hidden: true });
     pick.addEventListener('change', () => {
       if (pick.files?.[0]) this.onLoad(pick.files[0]);
       pick.value = '';
