@@ -31,7 +31,6 @@ from endcall.errors import (
     NoPermissionError,
     PortBusyError,
     UnpluggedError,
-    UsageError,
 )
 from endcall.fleet_file import Entry, same_serial
 from endcall.ports import IN_SERVICE, Found
@@ -147,13 +146,11 @@ class _Crew:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.busy: set[str] = set()  # serial numbers of those whose result is not in
 
-    def start(
-        self, entry: Entry | None, found: list[Found], is_new: bool = False, adopt: Adopter | None = None
-    ) -> None:
-        """Begin with a device. is_new: it was plugged in just now. `adopt` gives it an entry where it has none."""
+    def start(self, entry: Entry, found: list[Found], is_new: bool = False, adopter: Adopter | None = None) -> None:
+        """Begin with a device. is_new: it was plugged in just now. adopter: `entry` is only reserved for it there."""
         serial = found[0].serial.upper()
         self.busy.add(serial)
-        threading.Thread(target=self._work, args=(entry, found, is_new, adopt), daemon=True, name=serial).start()
+        threading.Thread(target=self._work, args=(entry, found, is_new, adopter), daemon=True, name=serial).start()
 
     def next(self, timeout_s: float) -> Event | None:
         try:
@@ -164,8 +161,8 @@ class _Crew:
             self.busy.discard(event["device"]["serial"].upper())
         return event
 
-    def _work(self, entry: Entry | None, found: list[Found], is_new: bool, adopt: Adopter | None) -> None:
-        device = about(entry, found[0])
+    def _work(self, entry: Entry, found: list[Found], is_new: bool, adopter: Adopter | None) -> None:
+        device = about(None if adopter else entry, found[0])
 
         def tell(event: Event) -> None:
             self._events.put({"event": event["event"], "device": device, **event})
@@ -175,9 +172,9 @@ class _Crew:
             tell({"event": "begin"})
             try:
                 with self._connect(found, is_new) as client:
-                    if entry is None:
-                        assert adopt is not None
-                        entry = adopt(client, found[0])
+                    if adopter:
+                        check_firmware(client, entry)
+                        entry = adopter.adopt(entry, found[0].serial)
                         device = about(entry, found[0])
                         tell({"event": "adopted"})
                     client.wait_s = self._manner.wait_s
@@ -190,6 +187,8 @@ class _Crew:
                     f"endcall failed: {type(error).__name__}: {error}", "That is a defect of endcall."
                 )
                 facts = {"result": FAILED, **defect.as_dict(), "trace": traceback.format_exc()}
+            if adopter and not entry.serial:
+                adopter.give_back(entry)
             tell({"event": "result", **facts, "seconds": round(time.monotonic() - began_s, 3)})
 
     def _connect(self, found: list[Found], is_new: bool) -> Client:
@@ -245,7 +244,12 @@ def check_firmware(client: Client, entry: Entry) -> None:
 
 
 class Adopter:
-    """Gives devices without an entry the next one that has no serial number, and writes that into the file."""
+    """Gives new devices the entries that have no serial number, in the file's order, and writes the numbers into it.
+
+    `take` reserves the next entry for a device; what answers then gets it for good by `adopt`, or else `give_back`
+    frees it for another. The number is written before anything on the device is changed, so the file never knows less
+    than the devices do.
+    """
 
     def __init__(self, path: Path, entries: list[Entry]) -> None:
         self._path = path
@@ -253,23 +257,20 @@ class Adopter:
         self._lock = threading.Lock()
         self.given: dict[str, Entry] = {}  # by serial number
 
-    @property
-    def is_open(self) -> bool:
-        return bool(self._free)
-
-    def __call__(self, client: Client, found: Found) -> Entry:
+    def take(self) -> Entry | None:
         with self._lock:
-            if not self._free:
-                raise UsageError(
-                    f"Every [[device]] in {self._path} has a serial number.",
-                    "Nothing was changed.",
-                    'Add one: [[device]] and below it name = "…"',
-                )
-            check_firmware(client, self._free[0])
-            entry = fleet_file.adopt(self._path, self._free[0], found.serial)
-            del self._free[0]
-            self.given[found.serial.upper()] = entry
-            return entry
+            return self._free.pop(0) if self._free else None
+
+    def give_back(self, entry: Entry) -> None:
+        with self._lock:
+            self._free = sorted([*self._free, entry], key=lambda free: free.number)
+
+    def adopt(self, entry: Entry, serial: str) -> Entry:
+        """The entry with the serial number. Raises UsageError where the file can't be completed."""
+        with self._lock:
+            adopted = fleet_file.adopt(self._path, entry, serial)
+            self.given[serial.upper()] = adopted
+            return adopted
 
 
 def watch(
@@ -302,8 +303,8 @@ def watch(
                 crew.start(entry, found, is_new=True)
             elif serial in others:
                 yield _unknown(found[0], "it is in the file, but not among those chosen")
-            elif adopter and adopter.is_open and found[0].state == IN_SERVICE:
-                crew.start(None, found, is_new=True, adopt=adopter)
+            elif adopter and found[0].state == IN_SERVICE and (entry := adopter.take()):
+                crew.start(entry, found, is_new=True, adopter=adopter)
             else:
                 yield _unknown(found[0], "not in the file" + ("; every entry has its device" if adopter else ""))
         look_s = time.monotonic() + POLL_S

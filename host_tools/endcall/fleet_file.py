@@ -39,6 +39,39 @@ from endcall.settings_file import Problem
 from endcall_core import layout, settings
 from endcall_core.version import FIRMWARE
 
+#: What `endcall fleet example` prints.
+EXAMPLE = """\
+# Every device of the office. A device goes before its group, the group before the defaults.
+#     endcall fleet validate      is this file right?
+#     endcall fleet plan          what would change?
+#     endcall fleet apply         change it, on all devices at the same time
+
+[defaults]
+call.min_warn_s = 8
+call.warn_s = 30
+release.preset = "us_ca"
+# firmware = "current"            # refuse devices whose firmware is not that of this program
+# prompts = { "closing.wav" = "closing-en.wav" }     # name on the device = file, from this file's folder
+
+[group.berlin]
+release.preset = "eu_generic"
+# prompts = { "closing.wav" = "closing-de.wav" }
+
+# One [[device]] for each. `endcall list` shows serial numbers. An entry without one waits for a new device:
+#     endcall fleet apply --watch --adopt
+[[device]]
+name = "Front desk"
+
+[[device]]
+name = "Berlin 1"
+group = "berlin"
+
+[[device]]
+name = "Berlin 2"
+group = "berlin"
+call.watch_s = 240                # a setting of its own; all of them: endcall set --help
+"""
+
 PROMPTS_MAX = len(layout.SLOT_PATHS) - 1  # one slot stays free, or no prompt could ever be replaced
 CURRENT, ANY = "current", "any"
 

@@ -7,6 +7,7 @@ byte too much there stops the button's program. `find` is a pure function of a l
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from pathlib import Path
 
 VID, PID = 0x239A, 0x80F4  # CircuitPython on a Pico (its board definition, mpconfigboard.mk); boot.py keeps them
 MANUFACTURER = "endcall"  # what boot.py tells `supervisor.set_usb_identification`
+
+#: Environment variable that names a folder with the ports of simulated devices.
+PORT_FOLDER = "ENDCALL_PORT_DIR"
 
 IN_SERVICE, NO_DATA_PORT, BOOTLOADER = "in_service", "no_data_port", "bootloader"
 
@@ -47,7 +51,23 @@ class Found:
 
 
 def list_ports() -> list[PortRecord]:
-    """Every serial port, asked from the operating system."""
+    """Every serial port: asked from the operating system, and those of simulated devices in PORT_FOLDER."""
+    return _system_ports() + _simulated_ports()
+
+
+def _simulated_ports() -> list[PortRecord]:
+    """`endcall fleet rehearse` makes them: links that have the devices' serial numbers for names."""
+    folder = os.environ.get(PORT_FOLDER)
+    if not folder or not os.path.isdir(folder):
+        return []
+    return [
+        PortRecord(entry.path, VID, PID, entry.name, MANUFACTURER, "simulated", "CircuitPython CDC2 control")
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+        if entry.is_symlink() and not entry.name.startswith(".")
+    ]
+
+
+def _system_ports() -> list[PortRecord]:
     if sys.platform == "linux":
         from serial.tools.list_ports import comports
     else:  # pyserial does not tell the interfaces' names there

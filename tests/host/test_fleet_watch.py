@@ -261,6 +261,7 @@ def test_fifty_new_devices_at_once_get_an_entry_each(new, computer, tmp_path):
     assert {entry.serial for entry in entries} == {serial(number) for number in range(1, 51)}
     names = {serial(number): desk.app.call.rules["device.name"] for number, desk in new.office.desks.items()}
     assert {entry.serial: entry.name for entry in entries} == names
+    assert [entry.serial for entry in entries] == sorted(names)  # those there at once: by number
 
 
 def test_without_adopt_a_new_device_is_told_about(new):
@@ -302,6 +303,7 @@ def test_a_device_of_another_firmware_takes_no_entry(new):
     assert run.code == 10
     assert f"asks for the current one, {FIRMWARE}" in run.err
     assert [entry.serial for entry in fleet_file.read(new.office.file).entries][:2] == [serial(2), None]
+    assert f"FAILED  {serial(1)}: " in run.err  # it got no name
 
 
 def test_a_device_that_fails_later_keeps_its_entry_and_is_done_the_next_time(new):

@@ -137,6 +137,42 @@ def status(file: Path, group: str | None, jobs: int) -> None:
     run.end(results, lambda: fleet_view.inventory(results), needs_one=False)
 
 
+@fleet.command()
+def example() -> None:
+    """Print a fleet file to begin with."""
+    from endcall.fleet_file import EXAMPLE
+
+    click.echo(EXAMPLE, nl=False)
+
+
+@fleet.command()
+@click.option("--devices", "count", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N")
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="SECONDS",
+    help="Plug them in one by one, so far apart.",
+)
+@click.argument("folder", type=click.Path(path_type=Path), default="rehearsal")
+def rehearse(count: int, every_s: float, folder: Path) -> None:
+    """Run simulated devices to try all this with, until Ctrl-C. Their drives stay in FOLDER."""
+    import signal
+
+    from endcall.fleet_rehearsal import Rehearsal
+    from endcall.ports import PORT_FOLDER
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the ports go away then, too
+    with Rehearsal(folder, count) as rehearsal:
+        note(f"In another terminal, so that endcall finds them:  export {PORT_FOLDER}={rehearsal.ports}")
+        note("Then: endcall list. Ctrl-C here ends it.")
+        try:
+            rehearsal.run(lambda serial: note(f"plugged in: {serial}"), every_s)
+        except KeyboardInterrupt:
+            note("")
+
+
 class _Run:
     """A fleet file, the devices of it that were chosen, and what becomes of them."""
 
