@@ -51,6 +51,7 @@ hardware: $(READY) ## build and check the hardware folder (installs KiCad)
 
 reference: $(READY) ## write the generated pages in docs/ again
 	$(BIN)/python -m endcall.reference
+	$(BIN)/python -m endcall.card docs/card
 
 bench: ## measure on the emulated Pico (not yet)
 	@echo "make bench: not yet; the numbers that exist are asserted by make emulator" >&2; exit 1

@@ -42,6 +42,7 @@ COMMANDS = (
         (
             ("image", "endcall.commands.image", "image"),
             ("demo", "endcall.commands.demo", "demo"),
+            ("card", "endcall.commands.card", "card"),
         ),
     ),
 )
