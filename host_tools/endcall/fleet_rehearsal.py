@@ -40,8 +40,9 @@ class Rehearsal:
     def __enter__(self) -> Rehearsal:
         try:
             self.ports.mkdir(parents=True, exist_ok=True)
-            for number in self._serials:  # left over where the last one was killed
-                (self.ports / number).unlink(missing_ok=True)
+            for left in self.ports.iterdir():  # by one that was killed
+                if left.is_symlink():
+                    left.unlink()
         except OSError as error:
             raise UsageError(f"{self.ports} can't be made: {error.strerror}.", todo="Choose another folder.") from error
         return self

@@ -430,7 +430,7 @@ def test_nothing_is_plugged_in(few):
         few.unplug(number)
     run = few.run("apply")
     assert run.code == 3
-    assert "None of the 4 devices" in run.err
+    assert "Of 4 devices asked for, none is plugged in" in run.err
     assert few.run("plan").code == 3
     assert few.run("status").code == 0
 
@@ -442,6 +442,14 @@ def test_an_entry_without_a_serial_number_says_how_to_get_one(few):
     assert "Desk 5" in run.out
     assert "--watch --adopt" in run.out
     assert few.others_are_done()
+
+
+def test_no_entry_has_a_serial_number(few):
+    few.file.write_text(HEAD + device(1, is_known=False) + device(2, is_known=False))
+    run = few.run("apply")
+    assert run.code == 3
+    assert "Of 2 devices asked for, none has a serial number yet" in run.err
+    assert "endcall fleet apply --watch --adopt" in run.err
 
 
 def test_ctrl_c_leaves_a_result_for_each_and_ends_with_130(few, monkeypatch):

@@ -290,11 +290,10 @@ class _Run:
         if self._chosen == len(bad) == 1 and "exit_code" in bad[0]:
             click.get_current_context().exit(bad[0]["exit_code"])
         if needs_one and results and all(event["result"] == ABSENT for event in results):
-            raise NoDeviceError(
-                f"None of the {_count(len(results), 'device')} asked for is plugged in.",
-                "",
-                "See what is there: endcall list",
-            )
+            of_all = f"Of {_count(len(results), 'device')} asked for, none"
+            if any(event["device"]["serial"] for event in results):
+                raise NoDeviceError(f"{of_all} is plugged in.", "", "See what is there: endcall list")
+            raise NoDeviceError(f"{of_all} has a serial number yet.", "", "endcall fleet apply --watch --adopt")
         if bad:
             raise PartialError(
                 f"{len(bad)} of {_count(len(results), 'device')} are not done.",
