@@ -29,7 +29,7 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Chromium, or a skip that says how to get it."""
     chromium = shutil.which("chromium")
