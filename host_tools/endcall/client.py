@@ -19,6 +19,7 @@ from endcall.errors import (
     LinkError,
     LockedError,
     NotVerifiedError,
+    UnpluggedError,
 )
 from endcall.transport import Transport
 from endcall_core import version, wire
@@ -31,7 +32,7 @@ PAYLOAD_BYTES = 65536  # the largest answer, a list of problems with every setti
 BUSY_POLL_S = 1.0
 
 #: Requests whose meaning hangs on what was sent before on the same connection.
-_STATEFUL = ("stage", "commit", "prompt_data", "prompt_end")
+_STATEFUL = ("stage", "commit", "prompt_data", "prompt_end", "app_data", "app_end")
 
 _T = TypeVar("_T")
 
@@ -71,11 +72,12 @@ class Client:
     ) -> None:
         self.transport = transport
         self.identity: dict[str, Any] = {}
+        self.any_settings = False  # talk to a device with another version of the settings, too: to update it
         self.wait_s = wait_s
         self.waiting = waiting
+        self.clock = self._clock = clock
+        self.sleep = self._sleep = sleep
         self._answer_s = answer_s
-        self._clock = clock
-        self._sleep = sleep
         self._reader = wire.Reader(PAYLOAD_BYTES)
         self._id = random.randrange(1, 1 << 20)  # an answer to an earlier program must not fit
 
@@ -164,9 +166,9 @@ class Client:
         if identity.get("product") != "endcall":
             raise self._strange("an answer that is not an endcall's")
         theirs = identity.get("settings")
-        if theirs != version.SETTINGS:
+        if theirs != version.SETTINGS and not self.any_settings:
             older = "this program" if isinstance(theirs, int) and theirs > version.SETTINGS else "the device"
-            todo = "pip install --upgrade endcall" if older == "this program" else "write it anew: endcall image"
+            todo = "pip install --upgrade endcall" if older == "this program" else "endcall firmware update"
             raise LinkError(
                 f"The device has version {theirs} of the settings, this program {version.SETTINGS}.",
                 f"{older.capitalize()} is too old.",
@@ -195,6 +197,30 @@ class Client:
     def prompts(self) -> list[dict[str, Any]]:
         """Every stored prompt: `name`, `bytes`, `crc`, `ms`, `rate_hz`, `problem`."""
         return self._json("prompts")
+
+    def read_prompt(self, name: str, progress: Callable[[int, int], None] = lambda got, total: None) -> bytes:
+        """A stored prompt, as it was sent. `progress` is told how many bytes of how many came.
+
+        Raises InvalidError where there is none of that name, NotVerifiedError where it is not what the device
+        lists, and as `ask`.
+        """
+        data = bytearray()
+        while True:
+            ok, piece = self.ask("prompt_read", name=name, at=len(data))
+            data += piece
+            progress(len(data), ok["bytes"])
+            if len(data) >= ok["bytes"]:
+                break
+            if not piece:
+                raise self._strange(f"nothing for the rest of {name}")
+        about = {prompt["name"]: prompt for prompt in self.prompts()}.get(name, {})
+        if about.get("crc") not in (None, wire.crc(data)):
+            raise NotVerifiedError(
+                f"{name} was not read as it was stored.",
+                "It is damaged on the device.",
+                "Send it again: endcall prompt put",
+            )
+        return bytes(data)
 
     def _json(self, do: str) -> Any:
         import json
@@ -274,30 +300,29 @@ class Client:
             about = {prompt["name"]: prompt for prompt in self.prompts()}.get(name)
             return bool(about and about["crc"] == wire.crc(data) and not about["problem"])
 
-        if not self._make_sure(lambda: self._send_prompt(name, data, progress), is_stored):
+        if not self._make_sure(lambda: self._send("prompt", data, progress, name=name, sum=wire.crc(data)), is_stored):
             raise NotVerifiedError(
                 f"{name} did not arrive as sent.",
                 "The prompt that was there before is still in force.",
                 "Repeat the command with another cable or USB port.",
             )
 
-    def _send_prompt(self, name: str, data: bytes, progress: Callable[[int], None]) -> None:
-        ok, _ = self._when_quiet(
-            lambda: self.ask("prompt_begin", name=name, bytes=len(data), sum=wire.crc(data)),
-        )
+    def _send(self, what: str, data: bytes, progress: Callable[[int], None], **about: Any) -> None:
+        """Send `data` with the requests `what`_begin, …_data and …_end."""
+        ok, _ = self._when_quiet(lambda: self.ask(f"{what}_begin", bytes=len(data), **about))
         chunk = min(ok.get("chunk", wire.PAYLOAD_MAX), wire.PAYLOAD_MAX)
         at = 0
         while at < len(data):
-            at = self._send_chunk(at, data[at : at + chunk])
+            at = self._send_chunk(what, at, data[at : at + chunk])
             progress(at)
         try:
-            self._when_quiet(lambda: self.ask("prompt_end", tries=1, factor=VERIFY_FACTOR))
+            self._when_quiet(lambda: self.ask(f"{what}_end", tries=1, factor=VERIFY_FACTOR))
         except InvalidError as error:  # a call came in between, or the answer to an earlier prompt_end was lost
             raise ForgottenError("The device forgot the upload.", error.happened) from error
 
-    def _send_chunk(self, at: int, data: bytes) -> int:
+    def _send_chunk(self, what: str, at: int, data: bytes) -> int:
         try:
-            ok, _ = self._when_quiet(lambda: self.ask("prompt_data", data, at=at))
+            ok, _ = self._when_quiet(lambda: self.ask(f"{what}_data", data, at=at))
         except InvalidError as error:
             if at == 0:
                 raise  # the device judges the header
@@ -317,6 +342,56 @@ class Client:
 
         if not self._make_sure(remove, is_gone):
             raise NotVerifiedError(f"{name} is still there.", "", "Repeat the command.")
+
+    # --- the application --------------------------------------------------------------------------------------
+
+    def app(self) -> dict[str, Any]:
+        """Which application runs, which is next, and what lies in the slots, as `messages` lists it."""
+        return self.ask("app")[0]
+
+    def put_app(
+        self, content: bytes, sha256: str, identity: str, progress: Callable[[int], None] = lambda sent: None
+    ) -> None:
+        """Send an application, to be tried at the next start. `sha256` of `content`; `identity`: that of its image.
+
+        Raises InvalidError where the device refuses it, NotVerifiedError, and as `ask`.
+        """
+
+        def is_next() -> bool:
+            about = self.app()
+            return about["state"] == "trial" and about.get(about["next"], [None, None])[1] == identity
+
+        if not self._make_sure(lambda: self._send("app", content, progress, sum=sha256), is_next):
+            raise NotVerifiedError(
+                "The application did not arrive as sent.",
+                "The one before is still in force.",
+                "Repeat the command with another cable or USB port.",
+            )
+
+    def confirm_app(self) -> dict[str, Any]:
+        """End the trial: what runs stays. Returns what `app` says."""
+        return self._when_quiet(lambda: self.ask("app_confirm"))[0]
+
+    def go_back(self) -> None:
+        """Make the application before the next to start. Raises InvalidError where there is none."""
+        before = self.app()
+
+        def is_so() -> bool:
+            return self.app()["next"] != before["next"]
+
+        def go_back() -> None:
+            self._when_quiet(lambda: self.ask("app_rollback", tries=1))
+
+        if not self._make_sure(go_back, is_so):
+            raise NotVerifiedError("The device did not change its application.", "", "Repeat the command.")
+
+    def restart(self, into_bootloader: bool = False) -> None:
+        """Ask the device to restart when no call is in progress. It is gone a moment later, answer or not."""
+        do = "bootloader" if into_bootloader else "restart"
+        try:
+            self._when_quiet(lambda: self.ask(do, tries=1))
+        except (NoAnswerError, UnpluggedError):
+            pass  # it may have been done all the same
 
     def _when_quiet(self, action: Callable[[], _T]) -> _T:
         """Do `action`; while the device refuses because of a call, wait and try again, for `wait_s` at most."""
@@ -380,5 +455,6 @@ def _refusal(head: dict[str, Any], body: bytes) -> EndcallError:
     return LinkError(
         f"The device refused a request ({code}): {said}",
         "Program and firmware are of different versions.",
-        "Compare them: endcall --version, endcall list",
+        "Compare them: endcall firmware check",
+        code=code,
     )

@@ -329,19 +329,19 @@ def _split(text: str) -> tuple[Places, list[Places]]:
             at = len(parts) - 1 if header["table"] == "device" else 0
         parts[at] += [""] * (number - len(parts[at])) + [line]
     common, *devices = ("\n".join(lines) for lines in parts)
-    return settings_file.key_lines(common), [_below(settings_file.key_lines(part), "device") for part in devices]
+    return settings_file.key_places(common), [_below(settings_file.key_places(part), "device") for part in devices]
 
 
 def _below(places: Places, head: str) -> Places:
     """The places of what is below table `head`, by their names in it; "" is the table itself."""
     below = {key[len(head) + 1 :]: place for key, place in places.items() if key.startswith(head + ".")}
-    return below | {"": settings_file.line_of(head, places)}
+    return below | {"": settings_file.place_of(head, places)}
 
 
 def _at(places: Places, key: str) -> Any:
     """The place of `key`, or of the first one below it, or of the table around it."""
     below = (place for other, place in places.items() if other.startswith(f"{key}.")) if key else iter(())
-    return settings_file.line_of(key, places) or next(below, None) or places.get("")
+    return settings_file.place_of(key, places) or next(below, None) or places.get("")
 
 
 def _like(word: str, words: Iterable[str]) -> str | None:

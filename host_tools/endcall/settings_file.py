@@ -3,7 +3,7 @@
     [call]
     warn_s = 30
 
-`call.warn_s = 30` means the same. Python's TOML reader forgets the lines, so `key_lines` finds them again.
+`call.warn_s = 30` means the same. Python's TOML reader forgets where things stand, so `key_places` finds it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from endcall.errors import InvalidError, UsageError
 from endcall_core import presets, settings
@@ -23,25 +23,36 @@ from endcall_core.settings import BOOL, CHOICE, HELP, HIGH, INT, KEY, KIND, LOW,
 KEYS = tuple(str(row[KEY]) for row in SETTINGS)
 
 
+class Place(NamedTuple):
+    """Where something stands in a file. line, column: from 1."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. line: in the file, from 1; None where it has none. says: bound and unit included."""
+    """One thing that is wrong. place: in the file; None where it has none. says: bound and unit included."""
 
-    line: int | None
+    place: Place | None
     key: str
     value: Any
     says: str
     nearest: str | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line else ""
+        where = f"{self.place}: " if self.place else ""
         shown = "" if self.value is None else f" = {toml_value(self.value)}"
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
         return f"{where}{self.key}{shown} {self.says}{hint}" if self.key else f"{where}{self.says}"
 
     def as_dict(self) -> dict[str, Any]:
         value = self.value if isinstance(self.value, bool | int | float | str | None) else str(self.value)
-        return {"line": self.line, "key": self.key, "value": value, "says": self.says, "nearest": self.nearest}
+        place = {"line": self.place and self.place.line, "column": self.place and self.place.column}
+        return {**place, "key": self.key, "value": value, "says": self.says, "nearest": self.nearest}
 
 
 def invalid(problems: list[Problem], where: str) -> InvalidError:
@@ -58,10 +69,10 @@ def invalid(problems: list[Problem], where: str) -> InvalidError:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """The settings in file `path` by key, unchecked, and the line of each. Raises as `load`."""
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Place]]:
+    """The settings in file `path` by key, unchecked, and the place of each. Raises as `load`."""
     tree, text = load(path)
-    return flat(tree), key_lines(text)
+    return flat(tree), key_places(text)
 
 
 def load(path: Path) -> tuple[dict[str, Any], str]:
@@ -107,13 +118,15 @@ def _syntax_problem(said: str, text: str) -> Problem:
     """Python's words for a TOML error ("Cannot overwrite a value (at line 4, column 12)") as a problem."""
     match = _SYNTAX.fullmatch(said)
     what = match["what"] if match else said
-    line = int(match["line"]) if match and match["line"] else text.count("\n") + 1
-    column = f" (column {match['column']})" if match and match["column"] else ""
+    last = text.rstrip("\n").rpartition("\n")[2]
+    place = Place(text.rstrip("\n").count("\n") + 1, len(last) + 1)
+    if match and match["line"]:
+        place = Place(int(match["line"]), int(match["column"]))
     if what in ("Cannot overwrite a value", "Cannot declare") or what.startswith("Cannot declare"):
-        says = f"this key or table is given twice{column}; keep one"
+        says = "this key or table is given twice; keep one"
     else:
-        says = f"this is no TOML: {what[:1].lower() + what[1:]}{column}"
-    return Problem(line, "", None, says)
+        says = f"this is no TOML: {what[:1].lower() + what[1:]}"
+    return Problem(place, "", None, says)
 
 
 _TABLE = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]")
@@ -123,9 +136,9 @@ _ASSIGNMENT = re.compile(
 _PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([A-Za-z0-9_-]+)')
 
 
-def key_lines(text: str) -> dict[str, int]:
-    """The line, from 1, of every key in valid TOML `text`; a key inside an inline table has the line of the table."""
-    lines: dict[str, int] = {}
+def key_places(text: str) -> dict[str, Place]:
+    """The place of every key in valid TOML `text`; a key inside an inline table has that of the table."""
+    places: dict[str, Place] = {}
     table, closing = "", None
     for number, line in enumerate(text.split("\n"), 1):
         if closing:  # inside a text of several lines nothing is a key
@@ -134,27 +147,27 @@ def key_lines(text: str) -> dict[str, int]:
         match = _TABLE.match(line)
         if match:
             table = _dotted(match[1]) + "."
-            lines.setdefault(table[:-1], number)
+            places.setdefault(table[:-1], Place(number, match.start(1) + 1))
             continue
         match = _ASSIGNMENT.match(line)
         if match:
-            lines.setdefault(table + _dotted(match[1]), number)
+            places.setdefault(table + _dotted(match[1]), Place(number, match.start(1) + 1))
             value = line[match.end() :].lstrip()
             for quotes in ('"""', "'''"):
                 if value.startswith(quotes) and quotes not in value[3:]:
                     closing = quotes
-    return lines
+    return places
 
 
 def _dotted(text: str) -> str:
     return ".".join("".join(parts) for parts in _PART.findall(text))
 
 
-def line_of(key: str, lines: dict[str, int]) -> int | None:
-    """The line of `key`, or of the nearest table around it."""
+def place_of(key: str, places: dict[str, Place]) -> Place | None:
+    """The place of `key`, or of the nearest table around it."""
     while key:
-        if key in lines:
-            return lines[key]
+        if key in places:
+            return places[key]
         key = key.rpartition(".")[0]
     return None
 
@@ -162,12 +175,12 @@ def line_of(key: str, lines: dict[str, int]) -> int | None:
 # --- checking -----------------------------------------------------------------------------------------------
 
 
-def problems_alone(changes: dict[str, Any], lines: dict[str, int]) -> list[Problem]:
-    """Everything that is wrong with `changes` on any device, by line: single values, and rules between settings
+def problems_alone(changes: dict[str, Any], places: dict[str, Place]) -> list[Problem]:
+    """Everything that is wrong with `changes` on any device, by place: single values, and rules between settings
     that they break whatever the device's other settings are."""
     found = [problem for problem in (settings.check(key, changes[key]) for key in changes) if problem]
     found += _certain_contradictions(changes, {problem[0] for problem in found})
-    return sort(found, changes, lines)
+    return sort(found, changes, places)
 
 
 def _certain_contradictions(changes: dict[str, Any], bad: set[str]) -> list[tuple]:
@@ -198,24 +211,24 @@ def _trials(row: tuple) -> list[dict[str, Any]]:
     return []
 
 
-def sort(found: list[tuple], changes: dict[str, Any], lines: dict[str, int]) -> list[Problem]:
-    """Problem tuples of `endcall_core.settings` as `Problem`s, by line."""
+def sort(found: list[tuple], changes: dict[str, Any], places: dict[str, Place]) -> list[Problem]:
+    """Problem tuples of `endcall_core.settings` as `Problem`s, by place."""
     problems = []
     brought = settings.fill(changes) if isinstance(changes.get("release.preset"), str) else changes
     for key, value, says in found:
-        line = line_of(key if key in changes else "release.preset", lines) if key in brought else None
+        place = place_of(key if key in changes else "release.preset", places) if key in brought else None
         if key not in brought:
             says = f"(on the device now) {says}"
         if settings.find(key) is None:
-            problems.append(Problem(line, key, value, "is not a setting", nearest(key)))
+            problems.append(Problem(place, key, value, "is not a setting", nearest(key)))
         else:
-            problems.append(Problem(line, key, value, says))
+            problems.append(Problem(place, key, value, says))
     return in_order(problems)
 
 
 def in_order(problems: list[Problem]) -> list[Problem]:
-    """By line."""
-    return sorted(problems, key=lambda problem: (problem.line or 0, problem.key))
+    """By place."""
+    return sorted(problems, key=lambda problem: (problem.place or (0, 0), problem.key))
 
 
 def nearest(key: str) -> str | None:

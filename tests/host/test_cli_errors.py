@@ -276,7 +276,7 @@ def test_a_bad_file_tells_everything_at_once_and_changes_nothing(computer, tmp_p
     assert f"{len(EXPECTED)} problems in {path}" in result.err
     lines = result.err.splitlines()
     for number, key, said in EXPECTED:
-        (line,) = [line for line in lines if line.startswith(f"  line {number}: ")]
+        (line,) = [line for line in lines if line.startswith(f"  line {number}, column ")]
         assert key in line
         assert said in line
     assert (desk.app.call.rules, desk.app.store.sequence) == before
@@ -307,7 +307,7 @@ def test_a_rule_broken_by_what_a_preset_fills_names_the_presets_line(computer, t
     computer.plug()
     path = tmp_path / "desk.toml"
     path.write_text('[release]\nmode = "flash"\nflash_ms = 130\npreset = "eu_generic"\n')
-    assert "line 3: release.flash_ms = 130 is in the dead zone" in computer.run("apply", path).err
+    assert "line 3, column 1: release.flash_ms = 130 is in the dead zone" in computer.run("apply", path).err
 
 
 def test_a_prompt_that_the_device_does_not_have_names_the_line(computer, tmp_path):
@@ -316,26 +316,27 @@ def test_a_prompt_that_the_device_does_not_have_names_the_line(computer, tmp_pat
     path.write_text('[prompt]\n\nwarning = "nowhere.wav"\n')
     result = computer.run("apply", path)
     assert result.code == 7
-    assert "line 3: prompt.warning" in result.err
+    assert "line 3, column 1: prompt.warning" in result.err
     assert "endcall prompt put nowhere.wav" in result.err
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "place", "said"),
     [
-        ("[call]\nwarn_s = 30\nwarn_s = 40\n", 3, "given twice"),
-        ("call.warn_s = 30\n[call]\nwatch_s = 2\n", 2, "given twice"),
-        ("[call]\nwarn_s = \n", 2, "no TOML"),
-        ('[device]\nname = "open\n', 2, "no TOML"),
-        ("[call\n", 1, "no TOML"),
+        ("[call]\nwarn_s = 30\nwarn_s = 40\n", "line 3, column 12", "given twice"),
+        ("call.warn_s = 30\n[call]\nwatch_s = 2\n", "line 2, column 6", "given twice"),
+        ("[call]\nwarn_s = \n", "line 2, column 10", "no TOML"),
+        ('[device]\nname = "open\n', "line 2, column 13", "no TOML"),
+        ("[call\n", "line 1, column 6", "no TOML"),
+        ("[call]\nwarn_s = [1,\n", "line 2, column 13", "no TOML"),
     ],
 )
-def test_a_file_that_is_no_toml(computer, tmp_path, text, line, said):
+def test_a_file_that_is_no_toml(computer, tmp_path, text, place, said):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     result = computer.run("apply", path)
     assert result.code == 7
-    assert f"line {line}: " in result.err
+    assert f"{place}: " in result.err
     assert said in result.err
 
 

@@ -340,7 +340,7 @@ FAILURES = {
     busy: (5, "port_busy", "in use", "Close it"),
     forbidden: (13, "no_permission", "No permission", "usermod"),
     in_a_call: (14, "call_in_progress", "a call is being limited or ended", "--timeout"),
-    with_its_own_settings: (7, "invalid", "line 2: call.min_warn_s = 8 must be less than call.warn_s (7 s)", ""),
+    with_its_own_settings: (7, "invalid", "line 2, column 1: call.min_warn_s = 8 must be less than call.warn_s (7 s)", ""),
     a_defect: (1, "defect", "nobody thought of this", "That is a defect of endcall"),
 }
 

@@ -234,19 +234,19 @@ def test_more_prompts_than_fit(read):
     prompts = { "third.wav" = "closing-de.wav" }
     """
     (line,) = refused(read, text)
-    assert line == "line 4: 3 prompts are too many: 2 and a spare slot fit (A)"
+    assert line == "line 4, column 7: 3 prompts are too many: 2 and a spare slot fit (A)"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "device is missing; add [[device]]"),
-        ("[device]\nname = 'A'\n", "line 1: device must be written [[device]]"),
+        ("[device]\nname = 'A'\n", "line 1, column 2: device must be written [[device]]"),
         ("[[device]]\nname = 'A'\nname = 'B'\n", "line 3"),
-        ("defaults = 3\n[[device]]\nname = 'A'\n", "line 1: must be a table"),
+        ("defaults = 3\n[[device]]\nname = 'A'\n", "line 1, column 1: must be a table"),
         ("[group]\nberlin = 3\n[[device]]\nname = 'A'\n", "line 2"),
-        ("[defaults]\nprompts = 'x.wav'\n[[device]]\nname = 'A'\n", "line 2: prompts"),
-        ("[[device]]\nname = '" + "x" * 33 + "'\n", "line 2: name"),
+        ("[defaults]\nprompts = 'x.wav'\n[[device]]\nname = 'A'\n", "line 2, column 1: prompts"),
+        ("[[device]]\nname = '" + "x" * 33 + "'\n", "line 2, column 1: name"),
     ],
 )
 def test_a_file_of_another_shape(read, text, said):

@@ -73,24 +73,27 @@ def test_every_key_has_its_line(entries, in_tables):
         expected[key] = text.count("\n") + 1
         text += "\n"
     tomllib.loads(text)
-    lines = settings_file.key_lines(text)
-    assert {key: lines[key] for key in expected} == expected
+    places = settings_file.key_places(text)
+    assert {key: places[key].line for key in expected} == expected
+    for key, place in places.items():
+        last = key.rpartition(".")[2]
+        assert last in text.split("\n")[place.line - 1][place.column - 1 :]
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "line"),
+    ("text", "key", "place"),
     [
-        ('[device]\nname = """\nwarn_s = 1\n"""\n[call]\nwarn_s = 30\n', "call.warn_s", 6),
-        ("\n\ncall = { warn_s = 30 }\n", "call.warn_s", 3),
-        ("[ call ] # x\nwarn_s = 30", "call.warn_s", 2),
-        ("'call'.\"warn_s\" = 30", "call.warn_s", 1),
-        ("[telephone.line]\nx = 1", "telephone.line.x", 2),
-        ("[[call]]\nwarn_s = 1", "call", 1),
+        ('[device]\nname = """\nwarn_s = 1\n"""\n[call]\nwarn_s = 30\n', "call.warn_s", (6, 1)),
+        ("\n\ncall = { warn_s = 30 }\n", "call.warn_s", (3, 1)),
+        ("[ call ] # x\n  warn_s = 30", "call.warn_s", (2, 3)),
+        ("'call'.\"warn_s\" = 30", "call.warn_s", (1, 1)),
+        ("[telephone.line]\nx = 1", "telephone.line.x", (2, 1)),
+        ("[[call]]\nwarn_s = 1", "call", (1, 3)),
     ],
 )
-def test_lines_of_unusual_files(text, key, line):
+def test_places_of_unusual_files(text, key, place):
     tomllib.loads(text)
-    assert settings_file.line_of(key, settings_file.key_lines(text)) == line
+    assert settings_file.place_of(key, settings_file.key_places(text)) == place
 
 
 @given(st.data())
@@ -170,7 +173,7 @@ def test_values_of_the_command_line(key, text, value):
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path):
     path = tmp_path / "desk.toml"
     path.write_bytes("\ufeff# x\r\n[call]\r\nwarn_s = 30\r\n".encode())
-    assert settings_file.read(path) == ({"call.warn_s": 30}, {"call": 2, "call.warn_s": 3})
+    assert settings_file.read(path) == ({"call.warn_s": 30}, {"call": (2, 2), "call.warn_s": (3, 1)})
 
 
 def test_an_empty_table_is_nothing_and_an_unknown_one_is_told(tmp_path):
@@ -178,7 +181,7 @@ def test_an_empty_table_is_nothing_and_an_unknown_one_is_told(tmp_path):
     path.write_text("[call]\n[telephone]\n[call.warn_s]\n")
     changes, lines = settings_file.read(path)
     found = settings_file.problems_alone(changes, lines)
-    assert [(problem.line, problem.key) for problem in found] == [(2, "telephone"), (3, "call.warn_s")]
+    assert [(problem.place, problem.key) for problem in found] == [((2, 2), "telephone"), ((3, 2), "call.warn_s")]
 
 
 def test_help_has_every_preset():

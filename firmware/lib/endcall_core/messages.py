@@ -80,6 +80,13 @@ REQUESTS = (
         True,
         "Reads the slot back, compares its CRC-32, judges the WAV, and puts it in force in one step.",
     ),
+    (
+        "prompt_read",
+        (("name", TEXT, "a stored prompt"), ("at", INT, "offset")),
+        "bytes (size of the whole); payload: the next piece of it",
+        False,
+        "Reads a stored prompt, a piece at a time.",
+    ),
     ("prompt_remove", (("name", TEXT, "a prompt that no setting uses"),), "", True, "Frees a prompt's slot."),
     (
         "app",

@@ -56,6 +56,25 @@ class Prompts:
             raise KeyError(name) from error
         return parse(memoryview(self._head)[:count], size)
 
+    def read_into(self, name, at, buffer):
+        """Copy prompt `name` from offset `at` into `buffer`: (size of the whole, how many bytes were copied).
+
+        Raises UploadError where there is no such prompt, or nothing of it at `at`.
+        """
+        path = self.path(name)
+        if path is None:
+            raise UploadError("invalid", f"there is no prompt {name[:40]}")
+        try:
+            size = self.table[name][1] if name in self.table else os.stat(path)[6]
+            if not 0 <= at < size:
+                raise UploadError("invalid", f"{name} has {size} bytes; there is nothing at {at}")
+            with open(path, "rb") as file:
+                file.seek(at)
+                count = file.readinto(memoryview(buffer)[: min(len(buffer), size - at)])
+        except OSError as error:
+            raise UploadError("storage", f"{name} could not be read ({error})") from error
+        return size, count
+
     def fault(self, name):
         """0 when prompt `name` can be played to its end, else the number of a fault."""
         try:

@@ -297,6 +297,10 @@ class Service:
             self._say(self._pending_id, ok, None, now_ms)
         self._forget_uploads()
 
+    def _do_prompt_read(self, request, size):
+        size, count = self._device.prompts.read_into(request["name"], request["at"], self._page)
+        return {"bytes": size}, bytes(self._page[:count])
+
     def _do_prompt_remove(self, request, size):
         name = request["name"]
         prompts = self._device.prompts
