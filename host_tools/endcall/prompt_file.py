@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from endcall import loudness
 from endcall.errors import InvalidError, UsageError
 from endcall_core import layout, settings, wav
 
@@ -28,13 +29,28 @@ def read(path: Path, name: str | None = None) -> tuple[str, bytes, wav.Wav]:
     try:
         sound = wav.parse(data[: wav.HEAD_BYTES], len(data))
     except wav.WavError as error:
-        raise InvalidError(f"{path} can't be used as a prompt: {error}.", "Nothing was changed.") from error
+        raise InvalidError(
+            f"{path} can't be used as a prompt: {error}.",
+            "Nothing was changed.",
+            f"Or make one of it: {convert_command(path)}",
+        ) from error
     if len(data) > layout.SLOT_BYTES:
         longest_s = layout.SLOT_BYTES / 2 / sound.rate_hz
         raise InvalidError(
-            f"{path} does not fit: it has {len(data)} bytes, and the device takes {layout.SLOT_BYTES}.",
+            f"{path} does not fit, it is {sound.duration_ms / 1000 - longest_s:.1f} s too long: it has {len(data)} "
+            f"bytes, and the device takes {layout.SLOT_BYTES}.",
             f"At its {sound.rate_hz} Hz that is {longest_s:.1f} s, at 8000 Hz "
             f"{layout.SLOT_BYTES / 2 / wav.RATE_MIN_HZ:.1f} s; it lasts {sound.duration_ms / 1000:.1f} s.",
             "Make it shorter, or export it with a lower sample rate. Nothing was changed.",
         )
     return name, data, sound
+
+
+def level(data: bytes, sound: wav.Wav) -> loudness.Level:
+    """How loud the prompt with the content `data` is on the line."""
+    return loudness.measure(loudness.samples_of(data[sound.data_at : sound.file_bytes]), sound.rate_hz)
+
+
+def convert_command(path: Path) -> str:
+    """What makes a good prompt of the file `path`."""
+    return f'endcall prompt convert "{path}" "{path.stem}_line.wav"'

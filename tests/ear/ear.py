@@ -17,10 +17,12 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 from pocketsphinx import Decoder
 
+from endcall.sentences import SENTENCES
+
 Samples = NDArray[np.int16]
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-SENTENCES = REPOSITORY / "host_tools" / "prompts" / "sentences.toml"
+RECIPES = REPOSITORY / "host_tools" / "prompts" / "prompts.toml"
 PROMPTS = REPOSITORY / "firmware" / "prompts"
 
 MODEL_RATE_HZ = 16000
@@ -44,9 +46,9 @@ class Expected:
 
 
 def expected(name: str) -> Expected:
-    """What the prompt ``name`` ("closing", "warning") says, from the file that its sound is made from."""
-    entry = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))[name]
-    return Expected(entry["text"], tuple(entry["key_words"]))
+    """What the prompt ``name`` ("closing", "warning") says, from the files that its sound is made from."""
+    recipe = tomllib.loads(RECIPES.read_text(encoding="utf-8"))[name]
+    return Expected(getattr(SENTENCES[recipe["language"]], name), tuple(recipe["key_words"]))
 
 
 def transcribe(samples: ArrayLike, rate_hz: float) -> str:

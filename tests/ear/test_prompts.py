@@ -5,17 +5,17 @@ What was heard (PocketSphinx 5.1.1), and the share of the key words in their ord
     closing  as it is                 1.00  i'm going to end this call now you're welcome to call back at another time
                                             thank you goodbye
              stereo, 15980.3 Hz       1.00  the same
-             line, -10, -16, -22 dB   1.00  ... end the call now ...
-             silent for 0.3 s         0.82  ... you're welcome to get another time ...
-             first 90 %               0.91  ... at another time thank you
+             line, -10, -16, -22 dB   1.00  the same
+             silent for 0.3 s         0.73  ... you're welcome to the cat and over time ...
+             first 90 %               0.91  ... at another time thank you good
              first 75 %               0.82  ... at another time
              first 60 %               0.64  ... to call back
              heard as the warning     0.43
-    warning  as it is                 1.00  i know you're upset if this goes on i'm going to end this call
+    warning  as it is                 1.00  i know your upset if this goes on i'm going to end this call
                                             it's your choice
-             stereo, 15980.3 Hz       1.00  the same
-             line, -10, -16, -22 dB   1.00  the same; at -16 dB: ... that your choice
-             first 75 %               0.71  ... to end this call
+             line, -10, -16 dB        1.00  the same; at -22 dB 0.86: i know your accent ...
+             first 80 %               0.71  ... to end this call it
+             first 70 %               0.57  ... to end his
              heard as the closing     0.27
 """
 
@@ -27,13 +27,15 @@ import numpy as np
 import pytest
 import soxr
 
+from endcall import loudness
+from endcall_core import layout
+
 from . import ear
 
 PROMPTS = ("closing", "warning")
 OTHER = {"closing": "warning", "warning": "closing"}
 RATE_HZ = 16000
-SLOT_BYTES = 192 * 1024
-LONGEST_S = {"closing": 5.4, "warning": 4.0}
+LONGEST_S = {"closing": 5.4, "warning": 4.1}
 REPROACHES = {"please", "not", "don't", "stop", "must", "never", "abuse", "abusive", "rude", "shout", "warn", "warning"}
 
 
@@ -81,7 +83,7 @@ def test_it_is_understood_in_stereo_at_the_rate_of_a_real_clock() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kept", "lost"),
-    [("closing", 0.9, {"goodbye"}), ("closing", 0.75, {"thank", "goodbye"}), ("warning", 0.75, {"your", "choice"})],
+    [("closing", 0.9, {"goodbye"}), ("closing", 0.75, {"thank", "goodbye"}), ("warning", 0.7, {"choice"})],
 )
 def test_a_truncated_prompt_has_lost_its_ending(name: str, kept: float, lost: set[str]) -> None:
     cut = samples(name)[: int(len(samples(name)) * kept)]
@@ -134,7 +136,7 @@ def test_its_length_suits_wavefile_and_the_slot(name: str) -> None:
     size = len(content(name)) - 44
     assert size % 4 == 0  # otherwise CircuitPython's WaveFile pads the end wrongly
     assert size % 256 != 255  # and writes past its buffer
-    assert len(content(name)) <= SLOT_BYTES
+    assert len(content(name)) <= layout.SLOT_BYTES
     assert size / 2 / RATE_HZ <= LONGEST_S[name]
 
 
@@ -142,7 +144,12 @@ def test_its_length_suits_wavefile_and_the_slot(name: str) -> None:
 def test_it_is_loud_and_does_not_clip(name: str) -> None:
     sound = samples(name)
     assert ear.peak_dbfs(sound) <= -1
-    assert ear.speech_level_dbfs(sound, RATE_HZ) == pytest.approx(-16, abs=0.5)
+    assert ear.speech_level_dbfs(sound, RATE_HZ) == pytest.approx(-11.5, abs=0.2)
+    level = loudness.measure(sound.tolist(), RATE_HZ)
+    assert level.mean_dbm == pytest.approx(-19.5, abs=0.2)  # the board's numbers, as of hardware/spice
+    assert level.worst_dbm < loudness.LIMIT_DBM - 6  # any 3 s, on the loudest board
+    assert level.peak_dbm < loudness.LIMIT_DBM
+    assert loudness.concerns(level) == []
     loudest = np.abs(sound.astype(int)) >= np.abs(sound.astype(int)).max() - 1
     assert not (loudest[:-2] & loudest[1:-1] & loudest[2:]).any(), "three samples at the peak in a row: a flat top"
 
@@ -150,16 +157,18 @@ def test_it_is_loud_and_does_not_clip(name: str) -> None:
 @pytest.mark.parametrize("name", PROMPTS)
 def test_its_energy_lies_in_the_telephone_band(name: str) -> None:
     sound = samples(name)
-    assert ear.band_energy_db(sound, RATE_HZ, 300, 3400) > -0.2
-    assert ear.band_energy_db(sound, RATE_HZ, 0, 250) < -25
-    assert ear.band_energy_db(sound, RATE_HZ, 3600, RATE_HZ) < -35
-    assert ear.band_energy_db(sound, RATE_HZ, 4000, RATE_HZ) < -45
+    # What the limiter's gain moves lies beside what it moves, so the edges are not as steep as the filter's.
+    assert ear.band_energy_db(sound, RATE_HZ, 300, 3400) > -0.5
+    assert ear.band_energy_db(sound, RATE_HZ, 0, 250) < -20
+    assert ear.band_energy_db(sound, RATE_HZ, 3600, RATE_HZ) < -19
+    assert ear.band_energy_db(sound, RATE_HZ, 4000, RATE_HZ) < -33
+    assert abs(sound.mean()) < 10  # no DC: under -70 dB
 
 
 @pytest.mark.parametrize("name", PROMPTS)
 def test_it_starts_at_once_ends_promptly_and_clicks_at_neither_end(name: str) -> None:
     sound = samples(name)
-    spoken = np.flatnonzero(ear.frame_levels_dbfs(sound, RATE_HZ, 10) > -16 - 30)
+    spoken = np.flatnonzero(ear.frame_levels_dbfs(sound, RATE_HZ, 10) > -11.5 - 30)
     frames = len(sound) // (RATE_HZ // 100)
     assert spoken[0] * 10 <= 50
     assert (frames - 1 - spoken[-1]) * 10 <= 100
