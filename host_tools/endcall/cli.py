@@ -38,6 +38,13 @@ COMMANDS = (
         ),
     ),
     (
+        "Firmware",
+        (
+            ("firmware", "endcall.commands.firmware", "firmware"),
+            ("flash", "endcall.commands.flash", "flash"),
+        ),
+    ),
+    (
         "Make and rehearse",
         (
             ("image", "endcall.commands.image", "image"),

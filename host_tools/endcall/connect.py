@@ -25,12 +25,13 @@ AT_ONCE = 64  # devices that are talked to at the same time
 
 @dataclass(frozen=True)
 class Choice:
-    """Which device is meant. `answer_s`: how long to wait for an answer."""
+    """Which device is meant. `answer_s`: how long to wait for an answer. `any_settings`: see `client.Client`."""
 
     port: str | None = None
     serial: str | None = None
     name: str | None = None
     answer_s: float = ANSWER_S
+    any_settings: bool = False
 
 
 @dataclass
@@ -159,6 +160,7 @@ def greet(path: str, choice: Choice, by_hand: bool = False) -> Client:
     if by_hand:
         _refuse_console(path)
     client = Client(transport.SerialTransport(path), answer_s=choice.answer_s)
+    client.any_settings = choice.any_settings
     try:
         client.hello()
         with contextlib.suppress(InvalidError):  # this computer's clock is years off

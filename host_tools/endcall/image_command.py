@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from endcall.contents import ContentsError, firmware_files, mutable_files, stock_prompts
 from endcall.errors import InvalidError, UsageError
 from endcall.image import EMULATOR_UID, FLASH_BLOCK, ImageError, boot_out, build_drive, combine
-from endcall_core import layout
+from endcall_core import layout, settings
 
 
 def build(
@@ -59,6 +59,34 @@ def make(
         raise UsageError(f"{runtime} can't be read: {error.strerror}.", "", "Check the name of the file.") from error
     except (ImageError, ContentsError) as error:
         raise InvalidError(f"The image can't be made: {error}", "Nothing was written.") from error
+
+
+def read_contents(file: Path | None, given: Iterable[str]) -> tuple[dict, dict[str, bytes]]:
+    """Every setting, with those of the TOML `file`; and the prompts `given` as NAME=FILE, by name.
+
+    Raises UsageError, InvalidError.
+    """
+    from endcall import prompt_file, settings_file
+
+    values = settings.defaults()
+    if file:
+        changes, lines = settings_file.read(file)
+        full, found = settings.check_changes(values, changes)
+        if not full:
+            problems = settings_file.problems_alone(changes, lines) or settings_file.sort(found, changes, lines)
+            raise settings_file.invalid(problems, str(file))
+        values = full
+    prompts: dict[str, bytes] = {}
+    for pair in given:
+        name, separator, path = pair.partition("=")
+        if not separator:
+            raise UsageError(
+                f"--prompt {pair} can't be understood.",
+                "It takes a name on the device and a file.",
+                "Write it as NAME=FILE, e.g. --prompt closing.wav=our-closing.wav",
+            )
+        name, prompts[name], _ = prompt_file.read(Path(path), name)
+    return values, prompts
 
 
 def write(path: Path, data: bytes) -> None:

@@ -11,25 +11,35 @@ from endcall.transport import unplugged
 
 
 class DeskTransport:
-    """A desk's data port. Reading lets the desk's time pass, so nothing waits in real time."""
+    """A desk's data port. Reading lets the desk's time pass, so nothing waits in real time.
+
+    A device that is told to restart goes away, and the port with it.
+    """
 
     def __init__(self, desk: Desk, path: str = "/dev/ttyACM0") -> None:
         self.path = path
         self.desk = desk
         self.is_closed = False
+        self._restarts = desk.restarts
         desk.port.connected = True
         desk.run(1)
 
     def read(self) -> bytes:
         for _ in range(50):
             self.desk.run(1)
+            self._stay()
             data = self.desk.port.host_read()
             if data:
                 return data
         return b""
 
     def write(self, data: bytes) -> None:
+        self._stay()
         self.desk.port.host_write(data)
+
+    def _stay(self) -> None:
+        if self.desk.restarts != self._restarts or self.desk.in_bootloader:
+            raise unplugged(self.path)
 
     def close(self) -> None:
         self.is_closed = True

@@ -1,12 +1,14 @@
 """Every request through the real client, against the firmware's own service on a simulated desk."""
 
 import pytest
+from endcall_base import BASE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from endcall.client import _pieces
 from endcall.desk.desk import Desk
 from endcall.errors import CallInProgressError, InvalidError, LinkError, LockedError, NotVerifiedError, UnpluggedError
+from endcall.image.application import build_application
 from endcall_core import messages, settings, version, wire
 from endcall_device.store import SettingsStore
 
@@ -39,7 +41,7 @@ def test_another_protocol_version_is_refused_with_what_to_update(desk, monkeypat
         client.hello()
 
 
-@pytest.mark.parametrize(("theirs", "todo"), [(version.SETTINGS + 1, "pip install"), (0, "endcall image")])
+@pytest.mark.parametrize(("theirs", "todo"), [(version.SETTINGS + 1, "pip install"), (0, "firmware update")])
 def test_another_settings_version_is_refused_with_what_to_update(desk, monkeypatch, theirs, todo):
     client = client_over(DeskTransport(desk), greet=False)
     monkeypatch.setattr("endcall_device.service.version.SETTINGS", version.SETTINGS)
@@ -60,6 +62,12 @@ def test_every_request_of_the_table_is_known_to_the_client(client, desk):
     client.change({"call.warn_s": 31})
     client.put_prompt("new.wav", tone())
     client.remove_prompt("new.wav")
+    made = build_application({"endcall_core/call.mpy": b"x"}, "9.9", BASE)
+    client.put_app(made.content, made.sha256, made.identity)
+    client.go_back()
+    client.confirm_app()
+    client.restart()
+    client.restart(into_bootloader=True)
     assert asked == {row[messages.NAME] for row in messages.REQUESTS}
 
 

@@ -31,23 +31,9 @@ def image(
 
     Hold BOOTSEL while plugging the Pico in, then copy the file to the drive RPI-RP2.
     """
-    from endcall import image_command, prompt_file, settings_file
-    from endcall_core import settings
+    from endcall import image_command
 
-    values = settings.defaults()
-    if file:
-        changes, lines = settings_file.read(file)
-        full, found = settings.check_changes(values, changes)
-        if not full:
-            problems = settings_file.problems_alone(changes, lines) or settings_file.sort(found, changes, lines)
-            raise settings_file.invalid(problems, str(file))
-        values = full
-    prompts = {}
-    for pair in given:
-        name, separator, path = pair.partition("=")
-        if not separator:
-            raise click.UsageError(f"--prompt {pair}: write it as NAME=FILE, e.g. closing.wav=our-closing.wav")
-        name, prompts[name], _ = prompt_file.read(Path(path), name)
+    values, prompts = image_command.read_contents(file, given)
     data = image_command.make(runtime, values, prompts, uid, erase_log)
     image_command.write(output, data)
     facts = {"output": str(output), "bytes": len(data), "uid": uid, "settings": values, "prompts": sorted(prompts)}

@@ -145,7 +145,9 @@ def title(device: dict[str, Any]) -> str:
     return f"{device['name']} ({device['serial']})" if device["name"] else str(device["serial"] or device["port"])
 
 
-def on_devices(everyone: bool, wait_s: float, job: Callable[[Client], dict[str, Any]]) -> list[dict[str, Any]]:
+def on_devices(
+    everyone: bool, wait_s: float, job: Callable[[Client], dict[str, Any]], choice: Choice | None = None
+) -> list[dict[str, Any]]:
     """`job` on the chosen device, or on all at the same time: what it returned, with `device` and `ok`.
 
     One device: its error is raised. All: an error is a result too, and `settle` says so at the end.
@@ -169,7 +171,7 @@ def on_devices(everyone: bool, wait_s: float, job: Callable[[Client], dict[str, 
         device = {"serial": seen.found.serial, "name": seen.name, "port": seen.found.path}
         return {"device": device, "ok": False, **(error.as_dict() if error else {})}
 
-    choice = chosen_device()
+    choice = choice or chosen_device()
     if not everyone:
         with connect.connect(choice) as client:
             return [run(client)]
