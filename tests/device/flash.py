@@ -80,6 +80,7 @@ class FlashFile:
         self.path = path
         self.size = len(data)
         self.fails = False
+        self.exists = True
         self.syncs = 0
         self._sectors = Sectors(data, plug)
         self._cache: tuple[int, bytearray] | None = None
