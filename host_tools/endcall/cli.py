@@ -31,7 +31,13 @@ COMMANDS = (
         (
             ("get", "endcall.commands.settings", "get"),
             ("set", "endcall.commands.settings", "set_command"),
+            ("init", "endcall.commands.init", "init"),
+            ("validate", "endcall.commands.settings", "validate"),
+            ("plan", "endcall.commands.settings", "plan"),
             ("apply", "endcall.commands.settings", "apply"),
+            ("export", "endcall.commands.settings", "export"),
+            ("backup", "endcall.commands.backup", "backup"),
+            ("restore", "endcall.commands.backup", "restore"),
             ("prompt", "endcall.commands.prompt", "prompt"),
             ("fleet", "endcall.commands.fleet", "fleet"),
             ("web", "endcall.commands.web", "web"),
@@ -50,9 +56,14 @@ COMMANDS = (
             ("image", "endcall.commands.image", "image"),
             ("demo", "endcall.commands.demo", "demo"),
             ("card", "endcall.commands.card", "card"),
+            ("schema", "endcall.commands.settings", "schema"),
+            ("completion", "endcall.commands.completion", "completion"),
         ),
     ),
 )
+
+
+SENTENCE = 200  # letters: the first sentence of a command's help is never cut
 
 
 class Endcall(Root):
@@ -74,7 +85,7 @@ class Endcall(Root):
         for section, rows in COMMANDS:
             with formatter.section(section):
                 short = [(name, self.get_command(ctx, name)) for name, _, _ in rows]
-                formatter.write_dl([(name, one.get_short_help_str(formatter.width)) for name, one in short if one])
+                formatter.write_dl([(name, one.get_short_help_str(SENTENCE)) for name, one in short if one])
 
 
 @click.group(

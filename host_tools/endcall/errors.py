@@ -17,7 +17,7 @@ EXIT_CODES = (
     (5, "port_busy", "another program has the port open"),
     (6, "no_answer", "the device did not answer, answered something wrong, or was unplugged"),
     (7, "invalid", "settings or a prompt are refused; nothing was changed"),
-    (8, "drift", "the device differs from the file (`apply --check`), or an update is due (`firmware check`)"),
+    (8, "drift", "the device differs from the file (`plan --exit-code`), or an update is due (`firmware check --exit-code`)"),
     (9, "not_verified", "what was read back is not what was written, or the device could not store it"),
     (10, "partial", "it worked on some of several devices"),
     (11, "locked", "the device takes no changes in its present mode"),

@@ -194,13 +194,17 @@ def warnings(record: dict[str, Any]) -> str:
     return f"{record['warnings']} (at {', '.join(f'{at} s' for at in record['warned_s'])})"
 
 
-def changes(changed: dict[str, list[Any]]) -> RenderableType:
-    """What was, and what is now."""
+def changes(changed: dict[str, list[Any]], was: str = "was", is_now: str = "is") -> RenderableType:
+    """What was, and what is now (or would be)."""
     from endcall.settings_file import toml_value
+    from endcall_core import settings
 
-    table = bare_table("setting", "was", "is")
-    for key, (before, after) in changed.items():
-        table.add_row(key, Text(toml_value(before)), Text(toml_value(after)))
+    table = bare_table("setting", was, is_now, "")
+    for key, (before, after, *why) in changed.items():
+        row = settings.find(key)
+        unit = str(row[settings.UNIT]) if row and row[settings.KIND] == settings.INT else ""
+        shown = "unknown" if before is None else toml_value(before)
+        table.add_row(key, Text(shown), Text(toml_value(after)), Text(", ".join(part for part in [unit, *why] if part)))
     return table
 
 

@@ -82,4 +82,5 @@ def computer(tmp_path, monkeypatch):
     monkeypatch.setattr(transport, "SerialTransport", made.open)
     monkeypatch.setattr(connect, "Client", in_the_desks_time)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # where settings from before a change are kept
     return made

@@ -263,14 +263,14 @@ def test_a_value_in_the_file_goes_before_what_the_preset_fills(computer, tmp_pat
     assert desk.app.call.rules["release.flash_ms"] == 600
     assert computer.run("apply", path).code == 0
     assert (desk.app.call.rules["release.flash_ms"], desk.app.call.rules["release.mode"]) == (600, "flash")
-    assert computer.run("apply", path, "--check").code == 0
+    assert computer.run("plan", "--exit-code", path).code == 0
 
 
-def test_check_compares_and_changes_nothing(computer, tmp_path):
+def test_plan_compares_and_changes_nothing(computer, tmp_path):
     desk = computer.plug()
     path = tmp_path / "desk.toml"
     path.write_text("call.warn_s = 45\n")
-    result = computer.run("apply", "--check", path, "--json")
+    result = computer.run("plan", "--exit-code", path, "--json")
     assert result.code == 8
     assert result.json["devices"][0]["changed"] == {"call.warn_s": [30, 45]}
     assert desk.app.call.rules["call.warn_s"] == 30
@@ -480,7 +480,7 @@ def test_a_real_process_over_a_real_terminal(tmp_path):
     port = PtyPort()
     desk = Desk(tmp_path / "drive", port=port)
     process = subprocess.Popen(
-        [sys.executable, "-c", "from endcall.cli import main; main()", "set", "call.warn_s", "45"]
+        [sys.executable, "-c", "from endcall.cli import main; main()", "set", "call.warn_s", "45", "--no-backup"]
         + ["--port", port.path, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

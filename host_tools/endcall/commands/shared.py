@@ -200,11 +200,23 @@ def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [key for key in KEYS if key.startswith(incomplete)]
 
 
+def examples(*lines: str) -> Callable[[click.Command], click.Command]:
+    """Give a command its examples: stands above `@click.command()`. Each line is a whole command that works."""
+
+    def decorate(command: click.Command) -> click.Command:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return decorate
+
+
 class SettingsHelp(click.Command):
     """`--help` with the table of settings below."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from endcall.settings_file import settings_help
+
+        super().format_epilog(ctx, formatter)
 
         formatter.write("\n" + settings_help() + "\n")
 
@@ -234,5 +246,32 @@ def progress_bar(total: int, is_quiet: bool) -> Any:
         with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True) as bar:
             task = bar.add_task("sending", total=total)
             yield lambda sent: bar.update(task, completed=sent)
+
+    return view()
+
+
+def named_progress(doing: str) -> Any:
+    """A context manager that gives a function to tell of a named thing how many bytes of how many are done."""
+    import contextlib
+
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return contextlib.nullcontext(lambda name, done, total: None)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    @contextlib.contextmanager
+    def view() -> Any:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            tasks: dict[str, Any] = {}
+
+            def tell(name: str, done: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bar.add_task(f"{doing} {name}", total=total)
+                bar.update(tasks[name], completed=done)
+
+            yield tell
 
     return view()
