@@ -4,6 +4,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from endcall.bytecode import compiled
 from endcall_core import layout, settings, stored, wav
 from endcall_core.wire import crc
 
@@ -30,6 +31,8 @@ def firmware_files(folder: Path | None = None) -> dict[str, bytes]:
     """Path on the drive (without a leading slash) to content, for all code that runs on the device.
 
     folder: another `firmware/` than this package's.
+
+    Modules are bytecode (`endcall.bytecode`); what CircuitPython starts by name stays source.
     """
     folder = folder or firmware_folder()
     files = {}
@@ -41,7 +44,12 @@ def firmware_files(folder: Path | None = None) -> dict[str, bytes]:
     if not library.exists():
         raise ContentsError(f"{library} is missing; install endcall again: {sys.executable} -m pip install endcall")
     files["lib/neopixel.py"] = library.read_bytes()
-    return files
+    return dict(_as_bytecode(path, data) for path, data in files.items())
+
+
+def _as_bytecode(path: str, data: bytes) -> tuple[str, bytes]:
+    code = compiled(path, data) if path.startswith("lib/") else None
+    return (path, data) if code is None else (path.removesuffix(".py") + ".mpy", code)
 
 
 def stock_prompts() -> dict[str, bytes]:
