@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from endcall import line_level, loudness
 from endcall.errors import EXIT_CODES
 from endcall.ports import MANUFACTURER, PID, VID
 from endcall.settings_file import to_toml, toml_value
@@ -192,6 +193,20 @@ def contract() -> dict[str, Any]:
             "rate_max_hz": wav.RATE_MAX_HZ,
             "shortest_ms": wav.SHORTEST_MS,
             "longest_ms": wav.LONGEST_MS,
+        },
+        "line": {
+            "nominal_dbm_at_0_dbfs": line_level.NOMINAL_DBM_AT_0_DBFS,
+            "worst_dbm_at_0_dbfs": line_level.WORST_DBM_AT_0_DBFS,
+            "limit_dbm": loudness.LIMIT_DBM,
+            "limit_window_s": loudness.LIMIT_WINDOW_S,
+            "wanted_dbm": loudness.WANTED_DBM,
+            "too_loud_dbm": loudness.TOO_LOUD_DBM,
+            "too_quiet_dbm": loudness.TOO_QUIET_DBM,
+            "low_hz": loudness.LOW_HZ,
+            "high_hz": loudness.HIGH_HZ,
+            "out_of_band_db": loudness.OUT_OF_BAND_DB,
+            "flat_samples": loudness.FLAT_SAMPLES,
+            "flat_tops": loudness.FLAT_TOPS,
         },
     }
 

@@ -190,6 +190,14 @@ test('an upload that the device forgot is begun again', async () => {
   assert.equal(device.prompts.get('a.wav')?.length, 3000);
 });
 
+test('a chunk that arrives damaged is sent again', async () => {
+  const { device, client } = await connected();
+  device.refuse['prompt_data'] = { error: 'damaged', say: 'send it again' };
+  await client.putPrompt('a.wav', new Uint8Array(3000));
+  assert.equal(device.prompts.get('a.wav')?.length, 3000);
+  assert.equal(device.asked.filter(asked => asked === 'prompt_begin').length, 1);
+});
+
 test('an upload can be stopped', async () => {
   const { device, client } = await connected();
   const stop = new AbortController();

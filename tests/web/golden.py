@@ -7,6 +7,7 @@ writes it anew; a test fails while it is stale.
 
 import contextlib
 import json
+import math
 import random
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from host.desk_link import tone
 
-from endcall import prompt_file, render, settings_file
+from endcall import loudness, prompt_file, render, settings_file
 from endcall.errors import InvalidError
 from endcall_core import call, messages, presets, records, ring, settings, wav, wire
 from endcall_core.settings import CHOICE, FILE, HIGH, INT, KEY, KIND, LOW, SETTINGS, TEXT
@@ -37,7 +38,9 @@ def golden() -> dict[str, Any]:
         "incidents": incidents(),
         "wav": wavs(),
         "toml": tomls(),
-        "key_lines": key_lines(),
+        "key_places": key_places(),
+        "nearest": nearest(),
+        "levels": levels(),
     }
 
 
@@ -284,14 +287,47 @@ def tomls() -> list[dict[str, Any]]:
     ]
 
 
-def key_lines() -> list[dict[str, Any]]:
-    """TOML and the lines of its keys."""
+def key_places() -> list[dict[str, Any]]:
+    """TOML and the places of its keys."""
     texts = [
-        '# a\n[call]\nwarn_s = 4 # [x]\n\n[ "ring" ]\n"pixels"=3\nbrightness_pct = 4\n',
-        'call.warn_s = 1\ncall . "watch_s" = 2\n[[device]]\nname = """\n[no]\nkey = 1\n"""\nlast = 1\n',
+        '# a\n[call]\nwarn_s = 4 # [x]\n\n[ "ring" ]\n  "pixels"=3\nbrightness_pct = 4\n',
+        'call.warn_s = 1\ncall . "watch_s" = 2\n [[device]]\nname = """\n[no]\nkey = 1\n"""\nlast = 1\n',
         "a = { b = 1 }\nc = '''one line'''\nd = 2",
     ]
-    return [{"text": text, "lines": settings_file.key_lines(text)} for text in texts]
+    return [{"text": text, "places": settings_file.key_places(text)} for text in texts]
+
+
+def nearest() -> list[list[str | None]]:
+    """[a name that is none, the setting it is most like]"""
+    names = ["ring.pixls", "pixels", "call.warn", "call.warns_s", "warn_s", "hold", "hold_ms", "wach_s", "Call.Warn_S"]
+    names += ["ring.bright", "release", "preset", "usb.acess", "prompt.closng", "nonsense", "", "x.y.z", "call.watch"]
+    names += [str(row[KEY])[1:] for row in SETTINGS] + [str(row[KEY])[:-2] for row in SETTINGS]
+    names += [str(row[KEY])[::-1] for row in SETTINGS] + [str(row[KEY]).replace("_", "-") for row in SETTINGS]
+    return [[name, settings_file.nearest(name)] for name in names]
+
+
+def levels() -> list[dict[str, Any]]:
+    """Sounds (a tone in the words of this file), how loud they are on the line, and what speaks against them."""
+    found = []
+    for rate_hz, hz, peak, pause_s in [
+        (16000, 1000, 16000, 0.0),
+        (16000, 1000, 30000, 0.4),
+        (16000, 1000, 32767, 0.0),
+        (8000, 440, 900, 1.0),
+        (16000, 60, 16000, 0.0),
+        (22050, 6000, 16000, 0.2),
+        (16000, 500, 90000, 0.0),
+        (16000, 500, 0, 0.0),
+    ]:
+        samples = [
+            max(-32768, min(32767, round(peak * math.sin(2 * math.pi * hz * at / rate_hz))))
+            for at in range(rate_hz * 4)
+        ]
+        samples += [0] * int(pause_s * rate_hz)
+        level = loudness.measure(samples, rate_hz)
+        about = {"rate_hz": rate_hz, "hz": hz, "peak": peak, "pause_s": pause_s}
+        found.append(about | {"level": level.as_dict(), "text": str(level), "concerns": loudness.concerns(level)})
+    return found
 
 
 def text() -> str:

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SETTINGS, defaults } from '../../host_tools/web/src/contract.ts';
+import { concerns, levelText, measure } from '../../host_tools/web/src/loudness.ts';
 import { decodeIncident, toCsv } from '../../host_tools/web/src/records.ts';
 import { draw } from '../../host_tools/web/src/ring.ts';
 import { accepted, check, checkChanges, differing } from '../../host_tools/web/src/settings.ts';
-import { Float, keyLines, readToml, toToml } from '../../host_tools/web/src/settings_file.ts';
+import { Float, keyPlaces, nearest, readToml, toToml } from '../../host_tools/web/src/settings_file.ts';
 import { Trouble } from '../../host_tools/web/src/trouble.ts';
 import { judge } from '../../host_tools/web/src/wav.ts';
 import { Reader, frame } from '../../host_tools/web/src/wire.ts';
@@ -131,9 +132,35 @@ test('a settings file is the same text, and read back the same', () => {
   }
 });
 
-test('the lines of keys are found', () => {
-  for (const { text, lines } of golden.key_lines) assert.deepEqual(Object.fromEntries(keyLines(text)), lines);
+test('the places of keys are found', () => {
+  for (const { text, places } of golden.key_places) assert.deepEqual(Object.fromEntries(keyPlaces(text)), places);
 });
+
+test('what a wrong name is most like is the same setting', () => {
+  assert.ok(golden.nearest.some(([, like]: (string | null)[]) => like) && golden.nearest.some(([, like]: (string | null)[]) => !like));
+  for (const [name, like] of golden.nearest) assert.equal(nearest(name), like, name);
+});
+
+test('a sound is as loud, and the same speaks against it', () => {
+  for (const { rate_hz, hz, peak, pause_s, level, text, concerns: said } of golden.levels) {
+    const samples = Int16Array.from({ length: Math.trunc(rate_hz * 4) + Math.trunc(pause_s * rate_hz) }, (_, at) =>
+      at < rate_hz * 4 ? Math.max(-32768, Math.min(32767, round(peak * Math.sin(((2 * Math.PI * hz) / rate_hz) * at)))) : 0);
+    const found = measure(samples, rate_hz);
+    for (const [name, value] of Object.entries(level)) {
+      const own = found[name as keyof typeof found];
+      if (typeof value === 'number') assert.ok(Math.abs(Number(own) - value) < 0.01, `${name}: ${own}, ${value}`);
+      else assert.equal(own === -Infinity ? null : own, value, name);
+    }
+    assert.equal(levelText(found), text);
+    assert.deepEqual(concerns(found), said);
+  }
+});
+
+/** As Python rounds: halves to even. */
+const round = (value: number): number => {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor & 1) : Math.round(value);
+};
 
 const problems = (text: string): string[] => {
   try {
@@ -147,12 +174,12 @@ const problems = (text: string): string[] => {
 
 test('every problem of a file is told, with its line', () => {
   assert.deepEqual(problems('[call]\nwarn_s = 4\nwatch_s = 30.0\n\n[ring]\npixls = 3\nreduced_motion = 1\n'), [
-    'line 2: call.warn_s = 4 is out of range; call.warn_s takes 5..600 s',
-    'line 3: call.watch_s = 30.0 is not a whole number; call.watch_s takes 0..3600 s',
-    'line 6: ring.pixls = 3 is not a setting; did you mean ring.pixels?',
-    'line 7: ring.reduced_motion = 1 is not true or false; ring.reduced_motion takes true or false',
+    'line 2, column 1: call.warn_s = 4 is out of range; call.warn_s takes 5..600 s',
+    'line 3, column 1: call.watch_s = 30.0 is not a whole number; call.watch_s takes 0..3600 s',
+    'line 6, column 1: ring.pixls = 3 is not a setting; did you mean ring.pixels?',
+    'line 7, column 1: ring.reduced_motion = 1 is not true or false; ring.reduced_motion takes true or false',
   ]);
   assert.deepEqual(problems('\ufeff[call]\r\nwarn_s = 7\r\n[ring]\r\n'), []);
-  assert.match(problems('[call]\nwarn_s = = 4')[0]!, /^line 2: this is no TOML: /);
+  assert.match(problems('[call]\nwarn_s = = 4')[0]!, /^line 2, column 10: this is no TOML: /);
   assert.equal(new Float(30).text, '30.0');
 });

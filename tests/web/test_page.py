@@ -10,11 +10,11 @@ import warnings
 import pytest
 from host.desk_link import tone
 
-from endcall import render, settings_file
+from endcall import loudness, prompt_file, render, settings_file
 from endcall.contents import stock_prompts
 from endcall.desk.desk import Desk
 from endcall.ports import PID, VID
-from endcall_core import settings, version, wire
+from endcall_core import settings, version, wav, wire
 
 from .conftest import ROOT, Visit
 from .desk_thread import DeskThread
@@ -128,7 +128,8 @@ def test_a_device_of_another_version_is_told_what_to_update(visit, bridge, monke
     page = visit(bridge)
     page.button("Connect…").first.click()
     page.until_text("#notices", words)
-    assert "endcall image" in page.text("#notices") or "pip install --upgrade endcall" in page.text("#notices")
+    said = page.text("#notices")
+    assert "endcall firmware update" in said or "pip install --upgrade endcall" in said
     assert page.text("#link") == "Not connected"
 
 
@@ -471,9 +472,13 @@ def test_the_waveform_is_that_of_the_sound(visit, bridge, tmp_path):
     page.connect()
     page.tab("Prompts")
     quiet_then_loud = b"\0\0" * 4000 + b"\xff\x3f" * 4000  # half of full scale: 6 dB below
-    put(page, "step.wav", tone(ms=1000)[:44] + quiet_then_loud, tmp_path)
-    page.until_text("#wave-facts", "6.0 dB, average ")
-    assert "9.0 dB of full scale" in page.text("#wave-facts")
+    data = tone(ms=1000)[:44] + quiet_then_loud
+    put(page, "step.wav", data, tmp_path)
+    page.until_text("#wave-facts", "1.0 s · 8000 Hz")
+    sound = wav.parse(data[: wav.HEAD_BYTES], len(data))
+    level = prompt_file.level(data, sound)
+    assert str(level) in page.text("#wave-facts")
+    assert page.page.locator(".concern").all_inner_texts() == loudness.concerns(level) != []
     points = [
         tuple(map(float, pair.split(",")))
         for pair in page.page.locator(".wave polygon").get_attribute("points").split()
@@ -481,6 +486,20 @@ def test_the_waveform_is_that_of_the_sound(visit, bridge, tmp_path):
     highest = {x: min(y for other, y in points if other == x) for x, _ in points}
     assert max(highest[x] for x in range(119)) > 49
     assert {highest[x] for x in range(121, 240)} == {25.0}
+
+
+def test_a_stored_prompt_is_read_back_shown_and_saved(visit, bridge):
+    page = visit(bridge)
+    page.connect()
+    page.tab("Prompts")
+    page.button("Show closing.wav").click()
+    page.until(lambda: page.page.locator(".wave").count(), "the waveform")
+    assert "16000 Hz" in page.text("#wave-facts")
+    page.picture("stored-prompt")
+    with page.page.expect_download() as saving:
+        page.page.locator("#save-prompt").click()
+    assert saving.value.suggested_filename == "closing.wav"
+    assert saving.value.path().read_bytes() == stock_prompts()["closing.wav"]
 
 
 def test_a_file_that_is_no_prompt_is_refused_before_anything_is_sent(visit, bridge, tmp_path):
@@ -538,6 +557,28 @@ def test_unplugged_in_the_middle_of_an_upload(visit, bridge, desk, tmp_path):
     page.button("Send to the device").click()
     page.until_text("#notices", "closing.wav was sent, read back and compared.")
     assert stored(desk, "closing.wav") not in (before, None)
+
+
+def test_a_chunk_that_arrives_damaged_is_sent_again(visit, bridge, desk, tmp_path):
+    page = visit(bridge)
+    page.connect()
+    page.tab("Prompts")
+    data = tone(ms=1500, rate_hz=16000)
+    put(page, "new.wav", data, tmp_path)
+    spoiled = []
+
+    def spoil_once(piece):
+        if len(piece) < 1000 or spoiled:
+            return [piece]
+        spoiled.append(piece)
+        return [piece[:-5] + bytes([piece[-5] ^ 1]) + piece[-4:]]
+
+    bridge.to_device = spoil_once
+    page.button("Send to the device").click()
+    page.until_text("#notices", "new.wav was sent, read back and compared.")
+    assert spoiled
+    assert stored(desk, "new.wav") == wire.crc(data)
+    assert [request["do"] for request in bridge.requests].count("prompt_begin") == 1
 
 
 def test_a_call_in_the_middle_of_an_upload_goes_first(visit, bridge, desk, tmp_path):
@@ -650,16 +691,29 @@ def test_it_loads_what_endcall_saves(visit, bridge, desk, tmp_path):
     }
 
 
+def test_a_file_that_was_loaded_first_is_compared_with_the_device_that_comes(visit, bridge, desk, tmp_path):
+    desk.do(lambda desk: desk.app.change_settings(desk.app.call.rules | {"call.warn_s": 45}))
+    page = visit(bridge)
+    page.button("Edit a settings file without a device").click()
+    load(page, "usual.toml", "[call]\nwarn_s = 30\n", tmp_path)  # the default: no change without a device
+    page.page.locator('[data-do="connect"]:visible').click()
+    page.until_text("#link", "Connected")
+    assert "was 45 s" in page.field("call.warn_s")
+    assert page.setting("device.name").input_value() == "Front desk"
+    page.write()
+    page.until(lambda: rules(desk)["call.warn_s"] == 30)
+
+
 def test_a_bad_file_tells_every_problem_and_changes_nothing(visit, bridge, tmp_path):
     page = visit(bridge)
     page.connect()
     load(page, "bad.toml", "[call]\nwarn_s = 4\nwatch_s = 60\n\n[ring]\npixls = 3\n", tmp_path)
     page.until_text("#notices", "2 problems in bad.toml.")
-    assert "line 2: call.warn_s = 4 is out of range; call.warn_s takes 5..600 s" in page.text("#notices")
-    assert "line 6: ring.pixls = 3 is not a setting; did you mean ring.pixels?" in page.text("#notices")
+    assert "line 2, column 1: call.warn_s = 4 is out of range; call.warn_s takes 5..600 s" in page.text("#notices")
+    assert "line 6, column 1: ring.pixls = 3 is not a setting; did you mean ring.pixels?" in page.text("#notices")
     assert not page.page.locator(".changes").is_visible()
     load(page, "worse.toml", "[call\n", tmp_path)
-    page.until_text("#notices", "line 1: this is no TOML")
+    page.until_text("#notices", "this is no TOML")
 
 
 # --- everyone ---------------------------------------------------------------------------------------------------------

@@ -217,6 +217,33 @@ export class Client {
     return (await this.json('prompts')) as Prompt[];
   }
 
+  /** A stored prompt, as it was sent. `progress` is told how many bytes of how many came. */
+  async readPrompt(name: string, progress: (got: number, total: number) => void = () => {}): Promise<Uint8Array<ArrayBuffer>> {
+    const parts: Uint8Array[] = [];
+    let got = 0;
+    for (;;) {
+      const { ok, payload } = await this.ask('prompt_read', { name, at: got });
+      const total = Number(ok['bytes']);
+      parts.push(payload);
+      got += payload.length;
+      progress(got, total);
+      if (got >= total) break;
+      if (!payload.length) throw stranger(`nothing for the rest of ${name}`);
+    }
+    const data = new Uint8Array(got);
+    let at = 0;
+    for (const part of parts) {
+      data.set(part, at);
+      at += part.length;
+    }
+    const about = (await this.prompts()).find(prompt => prompt.name === name);
+    if (about?.crc && about.crc !== crc(data))
+      throw new Trouble(
+        'not_verified', `${name} was not read as it was stored.`, 'It is damaged on the device.', 'Send it again.',
+      );
+    return data;
+  }
+
   private async json(name: string): Promise<unknown> {
     const { payload } = await this.ask(name);
     try {
@@ -383,7 +410,7 @@ function otherVersion(theirs: unknown): Trouble {
     `${isNewer ? 'This page' : 'The device'} is too old.`,
     isNewer
       ? 'Take the page of a newer endcall: pip install --upgrade endcall, then endcall web'
-      : 'Write the device anew: endcall image',
+      : 'Update the device: endcall firmware update',
   );
 }
 
@@ -414,8 +441,8 @@ function refusal(message: Message, payload: Uint8Array): Trouble {
     case 'mismatch':
       return new Trouble(
         'mismatch', said, 'They would misread each other; the host is this page.',
-        'Take the page of a newer endcall (pip install --upgrade endcall, then endcall web), or write the device ' +
-          'anew: endcall image',
+        'Take the page of a newer endcall (pip install --upgrade endcall, then endcall web), or update the ' +
+          'device: endcall firmware update',
       );
     default:
       return new Trouble(

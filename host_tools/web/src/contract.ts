@@ -24,6 +24,7 @@ export const VERSIONS = contract.versions;
 export const USB = contract.usb;
 export const WIRE = contract.wire;
 export const PROMPT = contract.prompt;
+export const LINE = contract.line;
 export const OUTCOMES = contract.outcomes;
 export const EPISODE = contract.episode;
 export const INCIDENT_BYTES = contract.incident_bytes;

@@ -173,6 +173,7 @@ form.onWrite = async changes => {
   try {
     const number = Object.keys(changes).filter(key => changes[key] !== values[key]).length;
     values = await client.change(changes);
+    form.settle();
     form.rebase(values);
     showAll();
     at('device-title').textContent = String(values['device.name'] || 'Unnamed device');
@@ -267,6 +268,10 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-do="con
 if (unable) notice(LINK, 'note', unable.happened, [unable.means, unable.todo]);
 at('disconnect').addEventListener('click', disconnect);
 at('offline').addEventListener('click', () => {
+  values = defaults();
+  prompts = [];
+  form.rebase(values);
+  incidents.show([], 0, '', false);
   setMode('file');
   at('device-title').focus();
 });

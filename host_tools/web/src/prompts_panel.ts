@@ -2,17 +2,14 @@
 
 import { type Client, type Prompt } from './client.ts';
 import { PROMPT, type Values } from './contract.ts';
-import { announce, at, count, h, notice, s, seconds, settle, tellTrouble } from './dom.ts';
-import { judge, nameProblem, shape, type Wav } from './wav.ts';
+import { announce, at, count, h, notice, s, save, seconds, settle, tellTrouble } from './dom.ts';
+import { concerns, levelText, measure } from './loudness.ts';
+import { judge, nameProblem, samplesOf, shape } from './wav.ts';
 
 const COLUMNS = 240;
 const TOPIC = 'prompt';
 
-interface Chosen {
-  data: Uint8Array<ArrayBuffer>;
-  wav: Wav;
-  url: string;
-}
+type Bytes = Uint8Array<ArrayBuffer>;
 
 export class PromptsPanel {
   client: Client | null = null;
@@ -22,7 +19,8 @@ export class PromptsPanel {
   onUse: (key: string, name: string) => void = () => {};
   private prompts: Prompt[] = [];
   private values: Values = {};
-  private chosen: Chosen | null = null;
+  /** Of the sound that is shown, for listening. */
+  private url: string | null = null;
   private stop: AbortController | null = null;
   private readonly table = h('div', { class: 'scroll card', tabindex: '0', role: 'region', 'aria-label': 'Stored prompts' });
   private readonly preview = h('div', { class: 'preview', hidden: true });
@@ -70,14 +68,14 @@ export class PromptsPanel {
         h('td', {}, prompt.rate_hz === null ? '–' : `${prompt.rate_hz} Hz`),
         h('td', {}, prompt.bytes === null ? '–' : `${Math.ceil(prompt.bytes / 1024)} KB`),
         h('td', {}, prompt.problem ? h('span', { class: 'problem' }, prompt.problem) : h('span', { class: 'fine' }, 'whole')),
-        h('td', {}, client && !uses.length
-          ? h('button', { type: 'button', class: 'quiet small', 'aria-label': `Remove ${prompt.name}`, click: () => this.remove(prompt.name) }, 'Remove')
-          : null));
+        h('td', {}, client && h('span', { class: 'row-buttons' },
+          prompt.bytes !== null && h('button', { type: 'button', class: 'quiet small', 'aria-label': `Show ${prompt.name}`, click: () => this.read(prompt.name) }, 'Show'),
+          !uses.length && h('button', { type: 'button', class: 'quiet small', 'aria-label': `Remove ${prompt.name}`, click: () => this.remove(prompt.name) }, 'Remove'))));
     });
     this.table.replaceChildren(rows.length
-      ? h('table', {}, h('thead', {}, h('tr', {}, ...['Name', 'Used as', 'Length', 'Rate', 'Size', 'State'].map(name => h('th', { scope: 'col' }, name)), h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Remove')))), h('tbody', {}, ...rows))
+      ? h('table', {}, h('thead', {}, h('tr', {}, ...['Name', 'Used as', 'Length', 'Rate', 'Size', 'State'].map(name => h('th', { scope: 'col' }, name)), h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Do')))), h('tbody', {}, ...rows))
       : h('p', { class: 'empty' }, client ? 'No prompt is stored: no limit can be set. Send one below.' : 'Connect a device to see its prompts.'));
-    this.showPreview();
+    this.enableSend();
   }
 
   private usesOf(name: string): string[] {
@@ -89,33 +87,67 @@ export class PromptsPanel {
     this.forget();
     try {
       const data = new Uint8Array(await file.arrayBuffer());
-      const wav = judge(file.name, data);
-      this.chosen = { data, wav, url: URL.createObjectURL(new Blob([data], { type: 'audio/wav' })) };
-      this.showPreview(file.name);
-      announce(`${file.name}: ${seconds(wav.duration_ms)} at ${wav.rate_hz} Hz.`);
+      this.showSound(file.name, data, this.sender(file.name, data));
     } catch (error) {
       tellTrouble(TOPIC, error);
     }
   }
 
+  /** Read a stored prompt and show it. */
+  private async read(name: string): Promise<void> {
+    const { client } = this;
+    if (!client) return;
+    settle(TOPIC);
+    this.forget();
+    const said = h('p', { class: 'hint' }, `Reading ${name}…`);
+    this.preview.replaceChildren(said);
+    this.preview.hidden = false;
+    try {
+      const data = await client.readPrompt(name, (got, total) => {
+        said.textContent = `Reading ${name}: ${Math.floor((100 * got) / total)} %`;
+      });
+      this.showSound(name, data, [h('p', { class: 'buttons' },
+        h('button', { type: 'button', class: 'quiet', id: 'save-prompt', click: () => save(name, data, 'audio/wav') }, 'Save as a file'))]);
+    } catch (error) {
+      this.forget();
+      tellTrouble(TOPIC, error);
+    }
+  }
+
   private forget(): void {
-    if (this.chosen) URL.revokeObjectURL(this.chosen.url);
-    this.chosen = null;
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = null;
     this.preview.hidden = true;
     this.preview.replaceChildren();
   }
 
-  private showPreview(fileName?: string): void {
-    if (!this.chosen) return;
-    const { data, wav, url } = this.chosen;
+  private enableSend(): void {
     const send = this.preview.querySelector<HTMLButtonElement>('#send');
-    if (fileName === undefined) {
-      if (send) send.disabled = !this.client || this.stop !== null;
-      return;
-    }
-    const { columns, peak_db, rms_db } = shape(data, wav, COLUMNS);
-    const db = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(1).replace('-', '−')} dB` : 'silence');
-    const facts = `${seconds(wav.duration_ms)} · ${wav.rate_hz} Hz · ${Math.ceil(data.length / 1024)} KB · peak ${db(peak_db)}, average ${db(rms_db)} of full scale`;
+    if (send) send.disabled = !this.client || this.stop !== null;
+  }
+
+  /** The sound in `data` as a picture, how loud it is, a way to listen, and below it `more`. */
+  private showSound(name: string, data: Bytes, more: HTMLElement[]): void {
+    const wav = judge(name, data);
+    const samples = samplesOf(data, wav);
+    const level = measure(samples, wav.rate_hz);
+    const facts = `${seconds(wav.duration_ms)} · ${wav.rate_hz} Hz · ${Math.ceil(data.length / 1024)} KB · ${levelText(level)}`;
+    this.url = URL.createObjectURL(new Blob([data], { type: 'audio/wav' }));
+    this.preview.replaceChildren(
+      h('h4', {}, name),
+      wave(shape(samples, COLUMNS), `Waveform of ${name}: ${facts}`),
+      h('p', { class: 'hint', id: 'wave-facts' }, facts),
+      ...concerns(level).map(text => h('p', { class: 'concern' }, text)),
+      h('audio', { controls: true, src: this.url, 'aria-label': `Listen to ${name}` }),
+      ...more,
+    );
+    this.preview.hidden = false;
+    this.enableSend();
+    announce(`${name}: ${facts}.`);
+  }
+
+  /** What sends `data` to the device. */
+  private sender(fileName: string, data: Bytes): HTMLElement[] {
     const name = h('input', { type: 'text', id: 'prompt-name', value: fileName, spellcheck: 'false', autocomplete: 'off', 'aria-describedby': 'prompt-name-problem' });
     const bad = h('p', { class: 'problem', id: 'prompt-name-problem' });
     const progress = h('progress', { max: String(data.length), value: '0', 'aria-label': 'Upload', hidden: true });
@@ -132,16 +164,11 @@ export class PromptsPanel {
       if (judgeName()) void this.send(name.value, data, { progress, said, cancel, button });
       else name.focus();
     });
-    this.preview.replaceChildren(
-      wave(columns, `Waveform of ${fileName}: ${facts}`),
-      h('p', { class: 'hint', id: 'wave-facts' }, facts),
-      h('audio', { controls: true, src: url, 'aria-label': `Listen to ${fileName}` }),
+    judgeName();
+    return [
       h('div', { class: 'send-row' }, h('label', { for: 'prompt-name' }, 'Name on the device'), name, bad),
       h('p', { class: 'buttons' }, button, cancel, progress, said),
-    );
-    this.preview.hidden = false;
-    judgeName();
-    this.showPreview();
+    ];
   }
 
   private async send(
@@ -174,7 +201,7 @@ export class PromptsPanel {
     } finally {
       this.stop = null;
       cancel.hidden = true;
-      this.showPreview();
+      this.enableSend();
     }
   }
 

@@ -76,6 +76,7 @@ class SerialLink implements Link {
   private reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   private isClosing = false;
   private reading: Promise<void> = Promise.resolve();
+  private writing: Promise<void> = Promise.resolve();
 
   constructor(port: SerialPort) {
     this.port = port;
@@ -109,7 +110,12 @@ class SerialLink implements Link {
     }
   }
 
-  async write(data: Uint8Array): Promise<void> {
+  write(data: Uint8Array): Promise<void> {
+    this.writing = this.writeNow(data);
+    return this.writing;
+  }
+
+  private async writeNow(data: Uint8Array): Promise<void> {
     if (!this.port.writable) throw unplugged();
     const writer = this.port.writable.getWriter();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -130,6 +136,7 @@ class SerialLink implements Link {
 
   async close(): Promise<void> {
     this.isClosing = true;
+    await this.writing.catch(() => {}); // a port with a writer on it can't be closed
     try {
       await this.reader?.cancel();
       await this.reading;

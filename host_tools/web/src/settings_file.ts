@@ -32,16 +32,19 @@ function* flat(tree: Record<string, unknown>, prefix: string): Iterable<[string,
   }
 }
 
+/** Where something stands in a file, from 1. */
+export type Place = [line: number, column: number];
+
 export interface FileProblem {
-  line: number | null;
+  place: Place | null;
   key: string;
   value: unknown;
   says: string;
 }
 
-/** A problem in one line of text: `line 3: call.warn_s = 4 is out of range; …`. */
-export function problemText({ line, key, value, says }: FileProblem): string {
-  const where = line ? `line ${line}: ` : '';
+/** A problem in one line of text: `line 3, column 1: call.warn_s = 4 is out of range; …`. */
+export function problemText({ place, key, value, says }: FileProblem): string {
+  const where = place ? `line ${place[0]}, column ${place[1]}: ` : '';
   const shown = value === undefined || value === null ? '' : ` = ${tomlValue(value)}`;
   return key ? `${where}${key}${shown} ${says}` : `${where}${says}`;
 }
@@ -55,18 +58,23 @@ export function readToml(text: string, file: string): Values {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const said = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
-    throw refused([{ line: error.line, key: '', value: null, says: `this is no TOML: ${said}` }], file);
+    const says = `this is no TOML: ${said.slice(0, 1).toLowerCase()}${said.slice(1)}`;
+    throw refused([{ place: [error.line, error.column], key: '', value: null, says }], file);
   }
   const found = [...flat(tree, '')];
-  const lines = keyLines(source);
+  const places = keyPlaces(source);
   const problems = found.flatMap(([key, value]): FileProblem[] => {
-    const line = lineOf(key, lines);
-    const setting = findSetting(key);
-    if (!setting) return [{ line, key, value, says: `is not a setting${hint(key)}` }];
+    const place = placeOf(key, places);
+    if (!findSetting(key)) {
+      const like = nearest(key);
+      return [{ place, key, value, says: `is not a setting${like ? `; did you mean ${like}?` : ''}` }];
+    }
     const problem = check(key, value);
-    return problem ? [{ line, key, value, says: problem[2] }] : [];
+    return problem ? [{ place, key, value, says: problem[2] }] : [];
   });
-  if (problems.length) throw refused(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)), file);
+  const [line, column] = [0, 1];
+  problems.sort((a, b) => (a.place?.[line] ?? 0) - (b.place?.[line] ?? 0) || (a.place?.[column] ?? 0) - (b.place?.[column] ?? 0));
+  if (problems.length) throw refused(problems, file);
   return Object.fromEntries(found) as Values;
 }
 
@@ -78,26 +86,44 @@ function refused(problems: FileProblem[], file: string): Trouble {
   );
 }
 
-/** `; did you mean …?` where a setting's name is a slip away. */
-function hint(key: string): string {
-  const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
-  const near = SETTINGS.map(each => ({
-    key: each.key,
-    far: Math.min(distance(key.toLowerCase(), each.key), distance(last(key.toLowerCase()), each.name)),
-  })).sort((a, b) => a.far - b.far)[0]!;
-  return near.far <= 2 ? `; did you mean ${near.key}?` : '';
+/** The setting whose name is most like `key`, with or without its table: a slip first, then a beginning. */
+export function nearest(key: string): string | null {
+  const name = key.toLowerCase();
+  const last = lastPart(name);
+  const begun = SETTINGS.filter(each => each.key.startsWith(name) || each.name.startsWith(last)).map(each => each.key);
+  const byLast = new Map(SETTINGS.map(each => [each.name, each.key]));
+  const like = closest(last, [...byLast.keys()], 0.7);
+  return (
+    closest(name, SETTINGS.map(each => each.key), 0.85) ??
+    (begun.length === 1 ? begun[0]! : null) ??
+    (like === null ? null : byLast.get(like)!)
+  );
 }
 
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+/** As difflib.get_close_matches of Python: the likest of `names` that is `least` like `name`; of equals the later one. */
+function closest(name: string, names: string[], least: number): string | null {
+  let best: [likeness: number, name: string] | null = null;
+  for (const each of names) {
+    const likeness = (2 * common(each, name)) / (each.length + name.length);
+    if (likeness < least) continue;
+    if (!best || likeness > best[0] || (likeness === best[0] && each > best[1])) best = [likeness, each];
   }
-  return row.at(-1)!;
+  return best && best[1];
+}
+
+/** How many characters the longest common pieces have, from the longest outwards (Ratcliff and Obershelp). */
+function common(a: string, b: string): number {
+  let [size, inA, inB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++)
+    for (let j = 0; j < b.length; j++) {
+      let length = 0;
+      while (i + length < a.length && j + length < b.length && a[i + length] === b[j + length]) length++;
+      if (length > size) [size, inA, inB] = [length, i, j];
+    }
+  if (!size) return 0;
+  return size + common(a.slice(0, inA), b.slice(0, inB)) + common(a.slice(inA + size), b.slice(inB + size));
 }
 
 const TABLE = /^\s*\[\[?\s*([^[\]#]+?)\s*\]/;
@@ -108,11 +134,11 @@ const ASSIGNMENT =
 const dotted = (text: string): string =>
   [...text.matchAll(PART)].map(match => match[1] ?? match[2] ?? match[3]).join('.');
 
-/** The line, from 1, of every key in valid TOML. */
-export function keyLines(text: string): Map<string, number> {
-  const lines = new Map<string, number>();
-  const put = (key: string, line: number): void => {
-    if (!lines.has(key)) lines.set(key, line);
+/** The place of every key in valid TOML. */
+export function keyPlaces(text: string): Map<string, Place> {
+  const places = new Map<string, Place>();
+  const put = (key: string, line: number, match: RegExpExecArray): void => {
+    if (!places.has(key)) places.set(key, [line, match[0].indexOf(match[1]!) + 1]);
   };
   let table = '';
   let closing: string | null = null;
@@ -124,22 +150,22 @@ export function keyLines(text: string): Map<string, number> {
     const head = TABLE.exec(line);
     if (head) {
       table = `${dotted(head[1]!)}.`;
-      put(table.slice(0, -1), index + 1);
+      put(table.slice(0, -1), index + 1, head);
       return;
     }
     const match = ASSIGNMENT.exec(line);
     if (!match) return;
-    put(table + dotted(match[1]!), index + 1);
+    put(table + dotted(match[1]!), index + 1, match);
     const value = line.slice(match[0].length).trimStart();
     for (const quotes of ['"""', "'''"])
       if (value.startsWith(quotes) && !value.slice(3).includes(quotes)) closing = quotes;
   });
-  return lines;
+  return places;
 }
 
-function lineOf(key: string, lines: Map<string, number>): number | null {
+function placeOf(key: string, places: Map<string, Place>): Place | null {
   for (let name = key; name; name = name.slice(0, Math.max(0, name.lastIndexOf('.'))))
-    if (lines.has(name)) return lines.get(name)!;
+    if (places.has(name)) return places.get(name)!;
   return null;
 }
 

@@ -4,7 +4,7 @@ import {
   FILLED, PRESETS, SETTINGS, findPreset, type Setting, type Value, type Values,
 } from './contract.ts';
 import { at, count, h, save } from './dom.ts';
-import { accepted, checkChanges, differing, type Problem } from './settings.ts';
+import { accepted, checkChanges, differing, fill, type Problem } from './settings.ts';
 import { toToml, tomlValue } from './settings_file.ts';
 
 const SURENESS: Record<string, string> = {
@@ -132,6 +132,8 @@ export class SettingsForm {
   private playable: string[] | null = null;
   private isLive = false;
   private name = '';
+  /** What the person, or a file, has given: it stays when another device, or none, is below it. */
+  private readonly given = new Set<string>();
   private readonly fields = new Map<string, Field>();
   private readonly preset = h('div', { class: 'preset', id: 'preset' });
   private readonly bar = h('div', { class: 'changes', role: 'region', 'aria-label': 'Changes' });
@@ -204,20 +206,28 @@ export class SettingsForm {
     return problems;
   }
 
-  /** New ground: what is on the device now. What the person has changed stays changed. */
+  /** New ground: what is on the device now. What was given stays, and is a change where it differs. */
   rebase(base: Values): void {
-    const kept = differing(this.base, this.values).map(key => [key, this.values[key]] as const);
+    const kept = [...this.given].map(key => [key, this.fields.get(key)!.value] as const);
     this.base = base;
     this.fill(base);
     for (const [key, value] of kept) this.fields.get(key)!.value = value;
     this.show();
   }
 
+  /** What was given is on the device. */
+  settle(): void {
+    this.given.clear();
+  }
+
+  private give(values: Record<string, unknown>): void {
+    this.fill(values as Values);
+    for (const key of Object.keys(values)) if (this.fields.has(key)) this.given.add(key);
+  }
+
   /** Values from a file become changes. A preset in it fills what the file does not name. */
   load(values: Values): void {
-    const preset = findPreset(values['release.preset']);
-    if (preset) this.fill(Object.fromEntries(FILLED.map(([key, column]) => [key, preset[column]])));
-    this.fill(values);
+    this.give(fill(values));
     this.show();
   }
 
@@ -235,10 +245,8 @@ export class SettingsForm {
   }
 
   private edited(field: Field): void {
-    if (field.setting.key === 'release.preset') {
-      const preset = findPreset(field.value);
-      if (preset) this.fill(Object.fromEntries(FILLED.map(([key, column]) => [key, preset[column]])));
-    }
+    const { key } = field.setting;
+    this.give(key === 'release.preset' ? fill({ [key]: field.value }) : { [key]: field.value });
     this.show();
   }
 
@@ -291,6 +299,7 @@ export class SettingsForm {
   }
 
   discard(): void {
+    this.given.clear();
     this.fill(this.base);
     this.show();
   }

@@ -72,13 +72,15 @@ export function judge(file: string, data: Uint8Array): Wav {
   } catch (error) {
     throw new Trouble(
       'invalid', `${file} can't be used as a prompt: ${(error as Error).message}.`, 'Nothing was changed.',
+      `Or make one of it: endcall prompt convert "${file}" "${file.replace(/(?<=.)\.[^.]*$/, '')}_line.wav"`,
     );
   }
   if (data.length > PROMPT.slot_bytes) {
     const s = (rateHz: number): string => (PROMPT.slot_bytes / 2 / rateHz).toFixed(1);
     throw new Trouble(
       'invalid',
-      `${file} does not fit: it has ${data.length} bytes, and the device takes ${PROMPT.slot_bytes}.`,
+      `${file} does not fit, it is ${(wav.duration_ms / 1000 - PROMPT.slot_bytes / 2 / wav.rate_hz).toFixed(1)} s too ` +
+        `long: it has ${data.length} bytes, and the device takes ${PROMPT.slot_bytes}.`,
       `At its ${wav.rate_hz} Hz that is ${s(wav.rate_hz)} s, at 8000 Hz ${s(PROMPT.rate_min_hz)} s; it lasts ` +
         `${(wav.duration_ms / 1000).toFixed(1)} s.`,
       'Make it shorter, or export it with a lower sample rate. Nothing was changed.',
@@ -87,28 +89,19 @@ export function judge(file: string, data: Uint8Array): Wav {
   return wav;
 }
 
-export interface Shape {
-  /** Lowest and highest sample of each column, -1..1. */
-  columns: [low: number, high: number][];
-  /** Of full scale, in dB; -Infinity for silence. */
-  peak_db: number;
-  rms_db: number;
+/** The sound as numbers, -32768..32767. */
+export function samplesOf(data: Uint8Array, { data_at, data_bytes }: Wav): Int16Array {
+  const view = new DataView(data.buffer, data.byteOffset + data_at, data_bytes);
+  return Int16Array.from({ length: data_bytes / 2 }, (_, index) => view.getInt16(index * 2, true));
 }
 
-/** The sound as a picture of `columns` columns, and how loud it is. */
-export function shape(data: Uint8Array, { data_at, data_bytes }: Wav, columns: number): Shape {
-  const view = new DataView(data.buffer, data.byteOffset + data_at, data_bytes);
-  const count = data_bytes / 2;
+/** Lowest and highest sample of each of `columns` columns, -1..1. */
+export function shape(samples: Int16Array, columns: number): [low: number, high: number][] {
   const found: [number, number][] = Array.from({ length: columns }, () => [0, 0]);
-  let peak = 0;
-  let sum = 0;
-  for (let index = 0; index < count; index++) {
-    const value = view.getInt16(index * 2, true) / 32768;
-    const column = found[Math.floor((index * columns) / count)]!;
-    if (value < column[0]) column[0] = value;
-    if (value > column[1]) column[1] = value;
-    peak = Math.max(peak, Math.abs(value));
-    sum += value * value;
-  }
-  return { columns: found, peak_db: 20 * Math.log10(peak), rms_db: 10 * Math.log10(sum / count) };
+  samples.forEach((sample, index) => {
+    const column = found[Math.floor((index * columns) / samples.length)]!;
+    column[0] = Math.min(column[0], sample / 32768);
+    column[1] = Math.max(column[1], sample / 32768);
+  });
+  return found;
 }
