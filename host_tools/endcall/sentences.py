@@ -2,7 +2,8 @@
 
 Worded by the rules of limit-setting: acknowledge the trouble, name the limit, leave the choice; the closing says what
 happens now and that the caller may call again. Plain, calm, short, no blame, polite form of address, nothing that
-depends on who speaks or who calls. Portuguese is worded for Portugal and Brazil alike, Spanish for Spain and America.
+depends on who speaks or who calls; closing and warning fit what a prompt may last. Portuguese is worded for
+Portugal and Brazil alike, Spanish for Spain and America.
 
 The sounds in firmware/prompts/ are made from the English ones by host_tools/prompts/make_prompts.py.
 """
@@ -57,8 +58,7 @@ SENTENCES = {
     ),
     "de": Sentences(
         name="Deutsch",
-        closing="Ich beende jetzt dieses Gespräch. Sie können gern ein andermal wieder anrufen. "
-        "Vielen Dank. Auf Wiederhören.",
+        closing="Ich beende jetzt dieses Gespräch. Sie können gern später wieder anrufen. Danke. Auf Wiederhören.",
         warning="Ich verstehe Ihren Ärger. Wenn es so weitergeht, beende ich dieses Gespräch. Sie haben die Wahl.",
         acknowledge="Ich verstehe Ihren Ärger, und es tut mir leid. Ich sehe nach, was ich tun kann.",
         limit="Ich verstehe Ihren Ärger. Wenn Sie weiter schreien und schimpfen, muss ich dieses Gespräch beenden. "
@@ -68,8 +68,8 @@ SENTENCES = {
     ),
     "pt": Sentences(
         name="Português",
-        closing="Vou terminar esta chamada agora. Pode voltar a ligar em outro momento. Agradeço a sua chamada. Adeus.",
-        warning="Entendo o seu descontentamento. Se isto continuar, vou terminar a chamada. A escolha é sua.",
+        closing="Termino agora a chamada. Pode ligar de novo mais tarde. Agradeço a chamada. Adeus.",
+        warning="Entendo o seu descontentamento. Se isto continuar, termino a chamada. A escolha é sua.",
         acknowledge="Entendo o seu descontentamento e lamento o que aconteceu. Vou ver o que posso fazer.",
         limit="Entendo o seu descontentamento. Se os gritos e os insultos continuarem, vou ter de terminar a chamada. "
         "A escolha é sua.",
@@ -78,7 +78,7 @@ SENTENCES = {
     ),
     "it": Sentences(
         name="Italiano",
-        closing="Adesso chiudo questa chiamata. Può richiamare in un altro momento. Grazie. Arrivederci.",
+        closing="Adesso chiudo questa chiamata. Può richiamare più tardi. Grazie. Arrivederci.",
         warning="Capisco il Suo disappunto. Se si va avanti così, chiudo la chiamata. La scelta è Sua.",
         acknowledge="Capisco il Suo disappunto e mi dispiace per l'accaduto. Vedo che cosa posso fare.",
         limit="Capisco il Suo disappunto. Se continua a gridare e a offendere, dovrò chiudere la chiamata. "
@@ -88,8 +88,8 @@ SENTENCES = {
     ),
     "nl": Sentences(
         name="Nederlands",
-        closing="Ik beëindig dit gesprek nu. U kunt gerust op een ander moment terugbellen. Dank u wel. Tot ziens.",
-        warning="Ik begrijp dat u boos bent. Als dit zo doorgaat, beëindig ik dit gesprek. De keuze is aan u.",
+        closing="Ik beëindig dit gesprek nu. U kunt later gerust terugbellen. Dank u wel. Tot ziens.",
+        warning="Ik begrijp dat u boos bent. Als dit doorgaat, beëindig ik dit gesprek. De keuze is aan u.",
         acknowledge="Ik begrijp dat u boos bent, en het spijt me. Ik kijk wat ik kan doen.",
         limit="Ik begrijp dat u boos bent. Als u blijft schreeuwen en schelden, moet ik dit gesprek beëindigen. "
         "Het is aan u of we verdergaan.",

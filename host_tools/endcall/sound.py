@@ -21,9 +21,10 @@ level, an all-pass that spreads the peaks gained under 1 dB; neither is used.
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
@@ -31,7 +32,7 @@ import soxr  # type: ignore[import-untyped]
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from endcall import loudness
+from endcall import loudness, sound_programs
 from endcall.errors import InvalidError, UsageError
 from endcall.line_level import NOMINAL_DBM_AT_0_DBFS, WORST_DBM_AT_0_DBFS
 from endcall_core import layout, wav
@@ -85,21 +86,31 @@ class Shaped(NamedTuple):
 def read(path: Path) -> tuple[Sound, int]:
     """The sound in file `path`, its channels mixed, and its rate in Hz.
 
-    Raises UsageError where it can't be read, InvalidError where it holds no sound that is known, or far too much.
+    What soundfile does not know (a phone's M4A), ffmpeg reads, if it is installed. Raises UsageError where the file
+    can't be read, InvalidError where it holds no sound that is known, or far too much.
     """
     try:
-        with path.open("rb") as file, soundfile.SoundFile(file) as sound:
-            if sound.frames > LONGEST_INPUT_S * sound.samplerate:
-                raise _too_long(str(path), sound.frames / sound.samplerate)
-            return sound.read(dtype="float64", always_2d=True).mean(axis=1), sound.samplerate
+        with path.open("rb") as file:
+            return _decode(file, path)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}.", "", "Check the name of the file.") from error
     except soundfile.LibsndfileError as error:
+        decoded = sound_programs.decode(path, LONGEST_INPUT_S + 1)
+        if decoded is not None:
+            return _decode(io.BytesIO(decoded), path)
         raise InvalidError(
             f"{path} can't be read as sound: {error.error_string}",
-            "WAV, FLAC, OGG, MP3, AIFF and others can be.",
-            "Export it as WAV.",
+            "WAV, FLAC, OGG, MP3, AIFF and others can be; what a phone records (M4A) and others where ffmpeg is there.",
+            "Export it as WAV, or install ffmpeg.",
         ) from error
+
+
+def _decode(file: BinaryIO, path: Path) -> tuple[Sound, int]:
+    with soundfile.SoundFile(file) as sound:
+        samples = sound.read((LONGEST_INPUT_S + 1) * sound.samplerate, dtype="float64", always_2d=True)
+        if len(samples) > LONGEST_INPUT_S * sound.samplerate:
+            raise _too_long(str(path), max(sound.frames, len(samples)) / sound.samplerate)
+        return samples.mean(axis=1), sound.samplerate
 
 
 def shape(sound: Sound, rate_hz: int, name: str) -> Shaped:
@@ -226,8 +237,7 @@ def _speech_dbfs(sound: Sound) -> float:
 
 def _is_clipped(sound: Sound) -> bool:
     """Whether the recording's peaks are cut off, whatever was done to its level since."""
-    scale = 32767 / np.abs(sound).max()
-    return loudness.is_clipped(_int16(sound * scale).tolist())
+    return loudness.is_clipped(_int16(sound / np.abs(sound).max()).tolist())
 
 
 def _too_long(name: str, duration_s: float) -> InvalidError:

@@ -20,7 +20,7 @@ from endcall.errors import UsageError
 
 RECORD_RATE_HZ = 48000  # what every sound card does by itself
 _CHUNK_BYTES = RECORD_RATE_HZ // 10 * 2  # 100 ms
-_SPEAK_TIMEOUT_S = 120
+_TIMEOUT_S = 120
 
 FLITE_VOICES = ("rms", "slt", "awb", "kal16", "kal")
 
@@ -60,7 +60,11 @@ def speak(text: str, language: str, voice: str | None, out: Path) -> str:
         raise UsageError(
             f"{Path(program).stem} could not say it: {_last_line(result.stderr)}",
             "Nothing was written.",
-            "See which voices it has: " + {"espeak-ng": "espeak-ng --voices", "flite": "flite -lv"}.get(program, ""),
+            {
+                "espeak-ng": "See which languages and voices it has: espeak-ng --voices",
+                "flite": "See which voices it has: flite -lv",
+                "piper": "Beside FILE.onnx it wants FILE.onnx.json.",
+            }[program],
         )
     return f"{Path(program).stem}, voice {voice or arguments[1]}"
 
@@ -83,7 +87,7 @@ def _speaker(language: str, voice: str | None) -> tuple[str, list[str]]:
             raise UsageError(f"flite's voice {voice} speaks English only.", "", "Leave out --voice, or --language.")
         raise UsageError("flite is not installed.", f"The voice {voice} is one of its own.", _how_to_get("flite"))
     if shutil.which("espeak-ng"):
-        return "espeak-ng", ["-v", voice or language, "-s", "150"]
+        return "espeak-ng", ["-v", voice or language, "-s", "180"]
     wanted = ("flite", "espeak-ng") if is_english else ("espeak-ng",)
     raise UsageError(
         f"No program that speaks {language} was found: {' or '.join(wanted)}.",
@@ -221,6 +225,21 @@ def play(path: Path) -> str:
     )
 
 
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def decode(path: Path, seconds: float) -> bytes | None:
+    """The first `seconds` of the sound in `path` as a WAV file, by ffmpeg; None where it is missing or can't."""
+    if not shutil.which("ffmpeg"):
+        return None
+    command = [_found("ffmpeg"), "-v", "error", "-nostdin", "-i", str(path.resolve()), "-vn", "-t", f"{seconds:g}"]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        result = subprocess.run([*command, "-f", "wav", "-"], capture_output=True, timeout=_TIMEOUT_S)
+        if not result.returncode and result.stdout:
+            return result.stdout
+    return None
+
+
 # --- all --------------------------------------------------------------------------------------------------------------
 
 
@@ -237,12 +256,10 @@ def _run(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=_SPEAK_TIMEOUT_S,
+            timeout=_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise UsageError(
-            f"{command[0]} did not finish within {_SPEAK_TIMEOUT_S} s.", "", "Try another program."
-        ) from error
+        raise UsageError(f"{command[0]} did not finish within {_TIMEOUT_S} s.", "", "Try another program.") from error
 
 
 def _how_to_get(package: str) -> str:

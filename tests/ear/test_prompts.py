@@ -28,6 +28,7 @@ import pytest
 import soxr
 
 from endcall import loudness
+from endcall import sound as chain
 from endcall_core import layout
 
 from . import ear
@@ -114,6 +115,18 @@ def test_one_prompt_is_not_taken_for_the_other(name: str) -> None:
 def test_no_key_words_are_heard_where_nobody_speaks(sound: np.ndarray) -> None:
     spoken = set(ear.words(ear.transcribe(sound.astype(np.int16), RATE_HZ)))
     assert not spoken & {*ear.expected("closing").key_words, *ear.expected("warning").key_words}
+
+
+@pytest.mark.parametrize(("rate_hz", "gain_db"), [(44100, -30), (22050, -6), (8000, -12)])
+def test_a_recording_stays_understood_when_it_is_made_a_prompt(rate_hz: int, gain_db: float) -> None:
+    """A quiet recording of the closing, with a room's noise and hum around it, through the chain of the host tool."""
+    noise = np.random.default_rng(1).normal(0, 20, 8 * RATE_HZ) + 200 * np.sin(np.arange(8 * RATE_HZ) * 50 / 2546)
+    noise[RATE_HZ : RATE_HZ + len(samples("closing"))] += samples("closing")
+    recorded = soxr.resample(noise / 32768 * 10 ** (gain_db / 20), RATE_HZ, rate_hz)
+    made = chain.shape(recorded, rate_hz, "it").samples
+    assert ear.is_whole("closing", ear.transcribe(made, RATE_HZ))
+    assert ear.speech_level_dbfs(made, RATE_HZ) == pytest.approx(-11.5, abs=0.3)
+    assert len(made) / RATE_HZ == pytest.approx(len(samples("closing")) / RATE_HZ, abs=0.2)
 
 
 # The file
