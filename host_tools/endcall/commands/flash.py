@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,8 @@ def flash(
         data = image_command.make(runtime, values, prompts, None, erase_log)  # what can't be made is told first
         serial = _into_bootloader(choice, yes, wait_s)
         target = work.wait_for_drive(None)
-    data = image_command.make(runtime, values, prompts, serial, erase_log)
+    uid = serial if serial and re.fullmatch("[0-9A-Fa-f]{16}", serial) else None
+    data = image_command.make(runtime, values, prompts, uid, erase_log)
     work.check_drive(target, len(data))
     note(f"Writing {len(data) // 1024} KB to {target} …")
     with progress_bar(len(data), bool(chosen("json"))) as progress:
