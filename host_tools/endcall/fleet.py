@@ -36,7 +36,6 @@ from endcall.fleet_file import Entry, same_serial
 from endcall.ports import IN_SERVICE, Found
 from endcall_core.version import FIRMWARE
 
-JOBS = 64  # devices at the same time; what they cost this computer is a thread each
 POLL_S = 0.3  # how often `watch` looks what is plugged in
 SETTLE_S = 5.0  # after plugging in, the system may still be setting up who may open the port
 
@@ -61,12 +60,15 @@ _NOT_YET = (NoDeviceError, NoPermissionError, PortBusyError, UnpluggedError)  # 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a fleet is worked on. wait_s: how long a device's call may last; answer_s: see `client.Client`."""
+    """How a fleet is worked on. answer_s: see `client.Client`; wait_s: how long a call may last on a device.
+
+    jobs: devices at the same time; each costs this computer a thread.
+    """
 
     job: Job
     answer_s: float
-    wait_s: float = 0
-    jobs: int = JOBS
+    wait_s: float
+    jobs: int
 
 
 def about(entry: Entry | None, found: Found | None = None) -> dict[str, Any]:
@@ -236,7 +238,7 @@ def check_firmware(client: Client, entry: Entry) -> None:
         raise DriftError(
             f"It runs firmware {theirs}, and the file asks for the current one, {FIRMWARE}.",
             "Nothing was changed.",
-            'Update it first, or say firmware = "any" in its [[device]].',
+            f"Update it first: endcall firmware update --serial {client.identity.get('serial')}",
         )
 
 

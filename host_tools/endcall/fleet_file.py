@@ -98,12 +98,13 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Entry:
-    """A device as the file wants it.
+    """A device as `file` wants it.
 
     number: of its `[[device]]`, from 1. changes: settings, with what presets fill; `places` says where each stands in
     the file. wanted: a hash over all of it, which changes when the file wants something else of this device.
     """
 
+    file: Path
     number: int
     name: str
     serial: str | None
@@ -280,7 +281,7 @@ class _Reader:
         prompts = {as_: self._prompts[as_, self._path.parent / file] for as_, file in sorted(files.items())}
         found = {as_: prompt for as_, prompt in prompts.items() if prompt}
         wanted = _hash(changes, found, firmware)
-        return Entry(number, name, serial or None, group or None, changes, places, found, firmware, wanted)
+        return Entry(self._path, number, name, serial or None, group or None, changes, places, found, firmware, wanted)
 
     def _find_doubles(self, entries: list[Entry]) -> None:
         for key in ("name", "serial"):

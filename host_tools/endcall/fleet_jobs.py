@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from endcall import settings_file
+from endcall import plan as planning
+from endcall.backup import keep_settings
 from endcall.client import Client
 from endcall.fleet import Tell, check_firmware
 from endcall.fleet_file import CURRENT, Entry
-from endcall_core import settings, wire
+from endcall.plan import Plan
+from endcall_core import wire
 from endcall_core.version import FIRMWARE
 
 TELL_S = 0.2  # between two looks at how far a prompt is
@@ -18,22 +20,27 @@ AS_IN_FILE = "as in the file"
 
 def plan(client: Client, entry: Entry, tell: Tell) -> dict[str, Any]:
     """What `apply` would do."""
-    before = client.get()
-    values, found = settings.check_changes(settings.defaults() | before, entry.changes)
-    if found:
-        raise settings_file.invalid(settings_file.sort(found, entry.changes, entry.places), entry.title)
-    changed = {key: [before.get(key), values[key]] for key in values if before.get(key) != values[key]}
+    facts = _facts(client, entry, _plan(client.get(), entry))
+    return {**facts, "say": f"{_parts(facts)} would change" if facts["differs"] else AS_IN_FILE}
+
+
+def _plan(before: dict[str, Any], entry: Entry) -> Plan:
+    return planning.make(before, entry.changes, entry.places, str(entry.file))
+
+
+def _facts(client: Client, entry: Entry, made: Plan) -> dict[str, Any]:
+    """What differs between device and file."""
     there = {row["name"]: row for row in client.prompts()}
     prompts = [
         name
         for name, prompt in entry.prompts.items()
         if name not in there or there[name]["crc"] != wire.crc(prompt.data) or there[name]["problem"]
     ]
-    firmware = client.identity.get("firmware")
-    wrong = entry.firmware == CURRENT and firmware != FIRMWARE
-    facts = {"changed": changed, "prompts": prompts, "firmware": [firmware, FIRMWARE] if wrong else None}
-    differs = any(facts.values())
-    return {**facts, "differs": differs, "say": f"{_parts(facts)} would change" if differs else AS_IN_FILE}
+    runs = client.identity.get("firmware")
+    firmware = [runs, FIRMWARE] if entry.firmware == CURRENT and runs != FIRMWARE else None
+    changed = made.as_pairs()
+    differs = bool(changed or prompts or firmware)
+    return {"changed": changed, "prompts": prompts, "firmware": firmware, "differs": differs}
 
 
 def _parts(facts: dict[str, Any]) -> str:
@@ -46,16 +53,22 @@ def _parts(facts: dict[str, Any]) -> str:
     return " and ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted if number)
 
 
-def apply(client: Client, entry: Entry, tell: Tell) -> dict[str, Any]:
-    """Make the device what the file says. Raises DriftError where its firmware is not what the file asks for."""
+def apply(client: Client, entry: Entry, tell: Tell, *, keeps: bool = True) -> dict[str, Any]:
+    """Make the device what the file says. keeps: its settings as they were, on this computer.
+
+    Raises DriftError where its firmware is not what the file asks for; nothing was changed then.
+    """
     check_firmware(client, entry)
-    facts = plan(client, entry, tell)
-    for name in facts["prompts"]:
+    before = client.get()
+    made = _plan(before, entry)
+    facts = _facts(client, entry, made)
+    kept = str(keep_settings(client.identity, before)) if keeps and made.changes else None
+    for name in facts["prompts"]:  # settings may name them
         _send(client, name, entry.prompts[name].data, tell)
-    if facts["changed"]:
-        client.change({key: after for key, (_, after) in facts["changed"].items()})
+    if made.changes:
+        made.carry_out(client)
     said = f"{_parts(facts)} changed, read back and compared" if facts["differs"] else AS_IN_FILE
-    return {**facts, "differs": False, "say": said}
+    return {**facts, "differs": False, "before": kept, "say": said}
 
 
 def _send(client: Client, name: str, data: bytes, tell: Tell) -> None:

@@ -2,10 +2,11 @@
 
 import json
 import re
+import time
 
 import pytest
 
-from endcall import fleet
+from endcall import fleet, fleet_jobs
 from endcall_core.version import FIRMWARE, PROTOCOL
 from endcall_device.service import RefusedError
 
@@ -173,20 +174,32 @@ def test_a_port_is_no_choice(few):
     assert "serial numbers" in run.err
 
 
-def test_one_at_a_time(office, monkeypatch):
-    at_once, most = set(), []
-    real = fleet.connect.greet
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_no_more_at_the_same_time_than_asked_for(office, monkeypatch, jobs):
+    at_once, most = [], []
 
-    def greet(path, choice):
-        at_once.add(path)
+    def job(client, entry, tell, keeps):
+        at_once.append(entry.number)
         most.append(len(at_once))
-        client = real(path, choice)
-        at_once.discard(path)
-        return client
+        time.sleep(0.005)
+        at_once.remove(entry.number)
+        return {"say": "done"}
 
-    monkeypatch.setattr(fleet.connect, "greet", greet)
-    assert office.run("apply", "--jobs", "1").code == 0
-    assert max(most) == 1
+    monkeypatch.setattr(fleet_jobs, "apply", job)
+    assert office.run("apply", "--jobs", str(jobs)).code == 0
+    assert len(most) == 50
+    assert max(most) == jobs
+
+
+def test_the_settings_as_they_were_are_kept_unless_told_otherwise(few, tmp_path):
+    _, results = few.apply("--no-backup", "--name", "Desk 1")
+    assert results[1]["before"] is None
+    _, results = few.apply()
+    assert results[1]["before"] is None  # nothing was changed
+    with open(results[2]["before"], encoding="utf-8") as file:
+        assert "min_warn_s = 5" in file.read()
+    assert few.computer.run("apply", results[2]["before"], "--serial", serial(2)).code == 0
+    assert few.desks[2].app.call.rules["call.min_warn_s"] == 5
 
 
 # --- some fail, the others are done -------------------------------------------------------------------------------
@@ -340,7 +353,12 @@ FAILURES = {
     busy: (5, "port_busy", "in use", "Close it"),
     forbidden: (13, "no_permission", "No permission", "usermod"),
     in_a_call: (14, "call_in_progress", "a call is being limited or ended", "--timeout"),
-    with_its_own_settings: (7, "invalid", "line 2, column 1: call.min_warn_s = 8 must be less than call.warn_s (7 s)", ""),
+    with_its_own_settings: (
+        7,
+        "invalid",
+        "line 2, column 1: call.min_warn_s = 8 must be less than call.warn_s (7 s)",
+        "",
+    ),
     a_defect: (1, "defect", "nobody thought of this", "That is a defect of endcall"),
 }
 

@@ -206,8 +206,12 @@ EXPECTED = (
 def test_everything_that_is_wrong_is_told_at_once_with_its_line(read):
     lines = refused(read, BAD)
     for number, key, said in EXPECTED:
-        fitting = [line for line in lines if line.startswith(f"line {number}") and key in line and said in line]
+        fitting = [line for line in lines if line.startswith(f"line {number},") and key in line and said in line]
         assert fitting, (number, key, said)
+    (line,) = [line for line in lines if "call.watch_s" in line]
+    assert line == (
+        "line 21, column 1: call.watch_s = true is not a whole number; call.watch_s takes 0..3600 s"
+    )  # once, and of no device: it is wrong for whoever gets it
     # device 6 has no good name either, which follows from line 36
     assert len(lines) == len(EXPECTED) + 1
 

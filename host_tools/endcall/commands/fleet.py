@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from endcall.commands.shared import chosen, emit, note, options, timeout_option
+from endcall.commands.shared import chosen, emit, examples, note, options, timeout_option
 from endcall.errors import DriftError, NoDeviceError, PartialError, UsageError
 
 if TYPE_CHECKING:
@@ -38,17 +39,21 @@ def fleet() -> None:
 
 _file = click.argument("file", type=click.Path(path_type=Path), default="fleet.toml")
 _device_options = options("--serial", "--name", "--answer-s", "--json")
+_no_backup = click.option(
+    "--no-backup", is_flag=True, help="Do not keep the settings as they were before on this computer."
+)
 _group_option = click.option("--group", metavar="GROUP", help="Only the devices of this group.")
 _jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, 256),
-    default=64,
+    default=64,  # more than anybody has ports for
     show_default=True,
     metavar="N",
     help="Devices at the same time.",
 )
 
 
+@examples("endcall fleet validate", "endcall fleet validate berlin.toml --json")
 @fleet.command()
 @options("--json")
 @_file
@@ -64,6 +69,7 @@ def validate(file: Path) -> None:
     emit("fleet_validate", facts, lambda: said + (f"; {waiting} without a serial number yet" if waiting else ""))
 
 
+@examples("endcall fleet plan", "endcall fleet plan --group berlin --exit-code")
 @fleet.command()
 @_device_options
 @_group_option
@@ -84,11 +90,18 @@ def plan(file: Path, group: str | None, jobs: int, tells_drift: bool) -> None:
         )
 
 
+@examples(
+    "endcall fleet apply",
+    "endcall fleet apply --resume",
+    'endcall fleet apply --name "Front desk" --timeout 0',
+    "endcall fleet apply --watch --adopt",
+)
 @fleet.command()
 @_device_options
 @_group_option
 @_jobs_option
 @timeout_option
+@_no_backup
 @click.option("--resume", is_flag=True, help="Leave out the devices that are done already, as FILE stands now.")
 @click.option(
     "--watch", "is_watch", is_flag=True, help="Each device as it is plugged in, until all are done or Ctrl-C."
@@ -101,6 +114,7 @@ def apply(
     group: str | None,
     jobs: int,
     wait_s: float,
+    no_backup: bool,
     resume: bool,
     is_watch: bool,
     count: int | None,
@@ -108,7 +122,8 @@ def apply(
 ) -> None:
     """Make every device what FILE says: read all of it first, then change, read back and compare, many at a time.
 
-    Doing it again changes nothing. Exit code 10: not every device is done; repeat it with --resume.
+    Doing it again changes nothing. The settings as they were are kept on this computer. Exit code 10: not every
+    device is done; repeat it with --resume.
     """
     from endcall import fleet_jobs
 
@@ -116,13 +131,15 @@ def apply(
         raise click.UsageError("--adopt and --count belong to --watch.")
     run = _Run(file, group)
     run.keep_state(resume)
+    job = functools.partial(fleet_jobs.apply, keeps=not no_backup)
     if is_watch:
-        results = run.watch(fleet_jobs.apply, jobs, wait_s, count, adopt)
+        results = run.watch(job, jobs, wait_s, count, adopt)
     else:
-        results = run.once(fleet_jobs.apply, jobs, wait_s)
+        results = run.once(job, jobs, wait_s)
     run.end(results, needs_all=not is_watch)
 
 
+@examples("endcall fleet status", "endcall fleet status --group berlin --json")
 @fleet.command()
 @_device_options
 @_group_option
@@ -137,6 +154,7 @@ def status(file: Path, group: str | None, jobs: int) -> None:
     run.end(results, lambda: fleet_view.inventory(results), needs_one=False)
 
 
+@examples("endcall fleet example > fleet.toml")
 @fleet.command()
 def example() -> None:
     """Print a fleet file to begin with."""
@@ -145,6 +163,7 @@ def example() -> None:
     click.echo(EXAMPLE, nl=False)
 
 
+@examples("endcall fleet rehearse", "endcall fleet rehearse --devices 50 --every 2")
 @fleet.command()
 @click.option("--devices", "count", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N")
 @click.option(
