@@ -426,7 +426,7 @@ def test_a_prompt_that_can_not_be_started_opens_nothing(make_desk, monkeypatch):
     for error, fault in ((OSError(5, "no"), 3), (ValueError("no WAV"), 2)):
         desk = make_desk(QUICK)
 
-        def fail(path, wav, gain_db, error=error):
+        def fail(path, wav, gain_db, is_coupled, error=error):
             raise error
 
         monkeypatch.setattr(desk.speaker, "start", fail)

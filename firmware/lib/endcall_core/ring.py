@@ -28,8 +28,10 @@ REFUSED_MS = 250
 CHANNEL_MA = 20  # one channel of a WS2812 at full; the usual figure of data sheets, to be measured
 STEPS = 4  # reduced motion: a breathe has this many steps
 
+TURN_MS = 2000  # "here I am": once round in this time, so that no pixel comes faster than 0.5 Hz
+
 #: What else the picture may have to say besides the call.
-SERVICE, PRACTICE = 1, 2
+SERVICE, PRACTICE, HERE = 1, 2, 4
 
 
 def _fill(out, first, count, colour):
@@ -135,6 +137,14 @@ def _fault(call, since_ms, out, is_reduced):
         _fill(out, index, 1, MAGENTA)
 
 
+def _here(now_ms, out, is_reduced):
+    pixels = len(out) // 3
+    at = now_ms % TURN_MS * pixels // TURN_MS
+    if is_reduced:
+        at -= at % max(1, pixels // STEPS)
+    _fill(out, at, max(1, pixels // 4), CYAN)
+
+
 _PICTURES = {
     states.READY: _ready,
     states.WARN: _warn,
@@ -151,7 +161,8 @@ def draw(call, now_ms, out, also=0):
     """Paint the picture of `call` at `now_ms` into `out` (3 bytes per pixel; its length sets the pixel count).
 
     `also`: SERVICE while the service window is open (a slow cyan dot at 6 o'clock), PRACTICE while nothing is
-    connected to the line (every 6th pixel white). Allocates nothing that grows with the ring.
+    connected to the line (every 6th pixel white), HERE while a host asks which device it talks to (a cyan arc that
+    goes round, in place of all but an episode). Allocates nothing that grows with the ring.
     """
     rules = call.rules
     for at in range(len(out)):
@@ -160,7 +171,10 @@ def draw(call, now_ms, out, also=0):
     if call.state == states.ENFORCE and call.prompt_ms:
         since_ms = max(0, ticks.diff(now_ms, call.prompt_since_ms))
     is_reduced = rules["ring.reduced_motion"]
-    _PICTURES[call.state](call, since_ms, out, is_reduced)
+    if also & HERE and not call.in_episode:
+        _here(now_ms, out, is_reduced)
+    else:
+        _PICTURES[call.state](call, since_ms, out, is_reduced)
     pixels = len(out) // 3
     if also & SERVICE:
         level = _breathe(now_ms, BREATHE_MS, BREATHE_MS, is_reduced)
@@ -173,6 +187,12 @@ def draw(call, now_ms, out, also=0):
     if is_felt(call, now_ms):
         for at in range(len(out)):
             out[at] = min(255, out[at] + FELT_PLUS)
+    _limit(out, rules["ring.brightness_pct"], rules["ring.current_limit_ma"])
+
+
+def plain(rules, colour, out):
+    """Paint all of `out` in one colour, as bright as the settings allow."""
+    _fill(out, 0, len(out) // 3, colour)
     _limit(out, rules["ring.brightness_pct"], rules["ring.current_limit_ma"])
 
 

@@ -5,7 +5,7 @@ Everything it touches is passed in as `parts`, so that this file knows no hardwa
 clock()               -> ms of a counter that wraps at 2**29 (`endcall_core.ticks`)
 button.poll()         -> None, or "BUTTON_DOWN" / "BUTTON_UP" / "BUTTON_LOST"; then `button.at_ms` is its instant
 ring.buffer, ring.show() -> a bytearray of 3 bytes per pixel, and sending it; ring.resize(pixels)
-speaker.is_ready; speaker.start(path, wav, gain_db) (raises OSError, ValueError); speaker.stop() fades out;
+speaker.is_ready; speaker.start(path, wav, gain_db, is_coupled) (raises OSError, ValueError); speaker.stop() fades out;
     speaker.turn(now_ms) -> True once, when a prompt ended by itself; speaker.is_playing
 line.is_ready; line.flash(ms); line.hold_open(); line.close(); line.turn(now_ms) renews; line.is_open(now_ms);
     line.loop_current(); line.handset_up()
@@ -25,6 +25,7 @@ from endcall_core import ring as picture
 from endcall_core import ticks
 from endcall_core.loop_sense import LoopSense
 
+from .selftest import SelfTest
 from .service import Service
 from .store import StoreError
 from .upload import UploadError
@@ -34,6 +35,7 @@ HANDSET_MS = 100  # the handset is down when its sense says so for this long whi
 COMPACT_RETRY_MS = 600000
 RESTART_MS = 200  # from the answer that promises a restart until it: the answer has to reach the host
 CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
+PRACTICE_S = 3600  # practice ends by itself
 TRUST_S = 600  # a start that has lasted this long begins a new row
 
 
@@ -92,6 +94,9 @@ class App:
         self._restart = None  # the restart a host asked for: into the bootloader, or not
         self._restart_ms = 0  # when it may happen
         self._wants_trust = False
+        self._practice_s = None  # when practice ends by itself, in s of uptime; None = no practice
+        self._here_s = 0  # until when the ring says "here I am", in s of uptime
+        self._test = None
         self._service = Service(parts.port, self)
         self._verify_closing()
         now_ms = parts.clock()  # READY begins now: what was pressed while the prompt was read is felt, not obeyed
@@ -108,10 +113,16 @@ class App:
         button = parts.button
         event = button.poll()
         while event is not None:
-            self._happen(event, button.at_ms)
+            if self._test:
+                self._test.felt(event)
+                self._show(now_ms)
+            else:
+                self._happen(event, button.at_ms)
             event = button.poll()
         self._watch_line(now_ms)
-        if parts.speaker.turn(now_ms):
+        if self._test and not self._test.watch(now_ms):
+            self.end_test()
+        if parts.speaker.turn(now_ms) and self._playing:
             self._happen(machine.PROMPT_DONE, now_ms, self._playing)
         if ticks.diff(now_ms, self.call.deadline_ms) >= 0:
             self._happen(machine.TIME, now_ms)
@@ -151,7 +162,10 @@ class App:
     def _show(self, now_ms):
         self._frame_ms = now_ms
         ring = self.parts.ring
-        picture.draw(self.call, now_ms, ring.buffer, self.also)
+        if self._test:
+            self._test.draw(ring.buffer)
+        else:
+            picture.draw(self.call, now_ms, ring.buffer, self.also)
         if ring.buffer != self._shown:
             self._shown = bytes(ring.buffer)
             ring.show()
@@ -170,6 +184,11 @@ class App:
                 self._play(arg, now_ms)
             elif name == machine.STOP:
                 self.parts.speaker.stop()
+            elif self._practice_s is not None and name in (machine.FLASH, machine.HOLD_OPEN, machine.RECORD):
+                if name != machine.RECORD:  # as if the line had done what was asked
+                    self._happen(machine.LINE_DROPPED, now_ms)
+                    if name == machine.HOLD_OPEN:
+                        self._happen(machine.HANDSET_DOWN, now_ms)
             elif name == machine.FLASH:
                 self.parts.line.flash(arg)
             elif name == machine.HOLD_OPEN:
@@ -180,12 +199,9 @@ class App:
                 self._pending.append((arg, self.uptime_s, self.time_s()))
 
     def _play(self, which, now_ms):
-        rules = self.call.rules
-        name = rules["prompt." + which]
         self._playing = which
         try:
-            wav = self.prompts.inspect(name)
-            self.parts.speaker.start(self.prompts.path(name), wav, rules["prompt.gain_db"])
+            wav = self._start(which, self._practice_s is None)
         except KeyError:
             self._happen(machine.PROMPT_FAILED, now_ms, machine.FAULT_PROMPT_MISSING)
         except ValueError:
@@ -194,6 +210,14 @@ class App:
             self._happen(machine.PROMPT_FAILED, now_ms, machine.FAULT_SPEAKER)
         else:
             self._happen(machine.PROMPT_STARTED, self.parts.clock(), wav.duration_ms)
+
+    def _start(self, which, is_coupled):
+        """Begin to play a prompt; returns its `Wav`. Raises KeyError, ValueError, OSError."""
+        rules = self.call.rules
+        name = rules["prompt." + which]
+        wav = self.prompts.inspect(name)
+        self.parts.speaker.start(self.prompts.path(name), wav, rules["prompt.gain_db"], is_coupled)
+        return wav
 
     def self_check(self):
         """0 when a limit that is set now can be enforced, else the number of a fault."""
@@ -226,6 +250,10 @@ class App:
         while ticks.diff(now_ms, self._second_ms) >= 1000:
             self._second_ms = ticks.add(self._second_ms, 1000)
             self.uptime_s += 1
+            if self.also & picture.HERE and self.uptime_s >= self._here_s:
+                self.also &= ~picture.HERE
+            if self._practice_s is not None and self.uptime_s >= self._practice_s and not self.is_busy:
+                self.practise(False)
             if self.uptime_s == TRUST_S:
                 self._crashes = 0
                 self.parts.forgive()
@@ -283,6 +311,7 @@ class App:
             "line": self._line_word(),
             "relay": "open" if line.is_open(now_ms) else "closed",
             "playing": self.parts.speaker.is_playing,
+            "practice": self.is_practice,
             "uptime_s": self.uptime_s,
             "time_s": self.time_s(),
             "incidents": self.log.count + len(self._pending),
@@ -301,6 +330,51 @@ class App:
     def set_time(self, epoch_s):
         """A host says what time it is."""
         self._epoch = (epoch_s, self.uptime_s)
+
+    def say_here(self, seconds):
+        """Let the ring go round for `seconds`; 0 ends it."""
+        self._here_s = self.uptime_s + seconds
+        self.also = self.also | picture.HERE if seconds else self.also & ~picture.HERE
+
+    def practise(self, is_on):
+        """Practice: all goes its way, but nothing reaches the line and nothing is recorded. For an hour at most."""
+        self._practice_s = self.uptime_s + PRACTICE_S if is_on else None
+        self.also = self.also | picture.PRACTICE if is_on else self.also & ~picture.PRACTICE
+
+    @property
+    def is_practice(self):
+        return self._practice_s is not None
+
+    @property
+    def is_testing(self):
+        """Whether a self-test runs."""
+        return self._test is not None
+
+    def test(self, part, value):
+        """A step of the self-test, which the first one begins. Returns what is wrong with it, and what was seen."""
+        now_ms = self.parts.clock()
+        if self._test is None:
+            self._test = SelfTest(self.parts, self.call.rules, self._play_for_test, now_ms)
+        problem = self._test.do(part, value)
+        self._show(now_ms)
+        return problem, self._test.seen(now_ms)
+
+    def _play_for_test(self, is_coupled):
+        self._playing = None
+        try:
+            self._start(machine.CLOSING, is_coupled)
+        except (KeyError, ValueError, OSError):
+            pass  # `seen` says that nothing plays; the self-check says why
+
+    def end_test(self):
+        """The self-test is over, if there was one. A button that is down counts from its next release on."""
+        test, self._test = self._test, None
+        if test:
+            test.end()
+            if test.is_down:
+                self._happen(machine.BUTTON_LOST, self.parts.clock())
+            elif self.call.is_down:
+                self._happen(machine.BUTTON_UP, self.parts.clock())
 
     def missing_prompts(self, values):
         """Problems, as from `settings.check`, where a prompt setting names a prompt that can't be played."""

@@ -85,6 +85,7 @@ class Service:
         self._greeted = False
         self._staged = {}
         self._forget_uploads()
+        self._device.end_test()
 
     def _forget_uploads(self):
         self._verification = None
@@ -217,6 +218,28 @@ class Service:
         if not EPOCH_MIN_S <= request["epoch_s"] < EPOCH_MAX_S:
             raise RefusedError("invalid", "epoch_s is not in the years 2020 to 2099; set the computer's clock")
         self._device.set_time(request["epoch_s"])
+        return {}, None
+
+    def _do_identify(self, request, size):
+        if not 0 <= request["seconds"] <= 60:
+            raise RefusedError("invalid", "seconds must be 0..60")
+        self._device.say_here(request["seconds"])
+        return {}, None
+
+    def _do_practice(self, request, size):
+        self._device.practise(request["on"] != 0)
+        return {}, None
+
+    def _do_test(self, request, size):
+        if not self._device.is_testing:
+            self._refuse_writes()
+        problem, seen = self._device.test(request["part"], request["value"])
+        if problem:
+            raise RefusedError("invalid", problem)
+        return seen, None
+
+    def _do_test_end(self, request, size):
+        self._device.end_test()
         return {}, None
 
     def _do_get(self, request, size):

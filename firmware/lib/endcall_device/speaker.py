@@ -62,8 +62,10 @@ class Speaker:
             )
             self._mixer_rate_hz = rate_hz
 
-    def start(self, path, wav, gain_db):
+    def start(self, path, wav, gain_db, is_coupled=True):
         """Begin to play the file at `path` (`wav` is its parsed header) at `gain_db`, -30..0.
+
+        With `is_coupled` False all goes its way but nothing reaches the line.
 
         Raises OSError when the file or the I2S output can't be had, ValueError for a file that is no WAV.
         """
@@ -77,7 +79,7 @@ class Speaker:
         except (RuntimeError, ValueError) as error:
             self._uncouple()
             raise OSError(f"the I2S output did not start ({error})") from error
-        self._couple.value = True
+        self._couple.value = is_coupled
         self._level = 10 ** (gain_db / 20)
         self._enter(SETTLING)
 

@@ -93,8 +93,10 @@ class Speaker:
         self._at = 0
         self.is_ready = True
         self.is_playing = False
+        self.is_coupled = False
 
-    def start(self, path: str, wav: Wav, gain_db: int) -> None:
+    def start(self, path: str, wav: Wav, gain_db: int, is_coupled: bool = True) -> None:
+        self.is_coupled = is_coupled
         data = Path(path).read_bytes()[wav.data_at : wav.data_at + wav.data_bytes]
         self._samples = _amplify(data, 10 ** (gain_db / 20))
         self._rate_hz = wav.rate_hz
@@ -105,7 +107,7 @@ class Speaker:
     def stop(self) -> None:
         if self.is_playing:
             end = self._at + self.FADE_MS * self._rate_hz // 1000 * 2
-            self._heard(_fade_out(self._samples[self._at : end]), self._rate_hz)
+            self._send(_fade_out(self._samples[self._at : end]))
         self.is_playing = False
 
     def turn(self, now_ms: int) -> bool:
@@ -113,12 +115,16 @@ class Speaker:
             return False
         due = (self._clock.total_ms - self._started_ms) * self._rate_hz // 1000 * 2
         if due > self._at:
-            self._heard(self._samples[self._at : due], self._rate_hz)
+            self._send(self._samples[self._at : due])
             self._at = due
         if due >= len(self._samples):
             self.is_playing = False
             return True
         return False
+
+    def _send(self, samples: bytes) -> None:
+        if self.is_coupled:
+            self._heard(samples, self._rate_hz)
 
 
 def _amplify(data: bytes, factor: float) -> bytes:

@@ -7,6 +7,10 @@ GOOD = {
     "status": {},
     "check": {},
     "time": {"epoch_s": 1700000000},
+    "identify": {"seconds": 5},
+    "practice": {"on": 1},
+    "test": {"part": "look", "value": 0},
+    "test_end": {},
     "get": {},
     "stage": {"values": {"call.warn_s": 45}},
     "commit": {},
@@ -16,6 +20,7 @@ GOOD = {
     "prompt_begin": {"name": "a.wav", "bytes": 5000, "sum": "00000000"},
     "prompt_data": {"at": 0},
     "prompt_end": {},
+    "prompt_read": {"name": "a.wav", "at": 0},
     "prompt_remove": {"name": "a.wav"},
     "app": {},
     "app_begin": {"bytes": 5000, "sum": "0" * 64},
@@ -40,6 +45,7 @@ def test_what_changes_something_says_so():
     writes = [row[messages.NAME] for row in messages.REQUESTS if row[messages.WRITES]]
     assert sorted(writes) == sorted(
         ["stage", "commit", "discard", "prompt_begin", "prompt_data", "prompt_end", "prompt_remove"]
+        + ["identify", "practice"]
         + ["app_begin", "app_data", "app_end", "app_confirm", "app_rollback"]
     )
 
