@@ -13,29 +13,58 @@ try it on your own line first. The disconnect times are the longest flash plus a
 column says otherwise.
 """
 
+from . import words
+
 NAME, FLASH_MS, FLASH_MAX_MS, DISCONNECT_MS, MODE, HOLD_S, SURENESS, SOURCE = range(8)
 
 PRESETS = (
-    ("us_ca", 600, 1000, 2000, "flash", 12, "H", "Panasonic KX-TD1232 manual (600 ms); window is inference"),
-    ("uk", 100, 200, 3000, "hangup", 12, "M", "Grandstream HT8xx UK profile; BT clears in 2 s"),
-    ("eu_generic", 100, 125, 2000, "hangup", 12, "H", "NEC SL2100 guide (70-125 ms in the EU)"),
-    ("de_pbx", 80, 110, 2000, "hangup", 12, "M", "80 +/- 30 ms, German PBX guides"),
-    ("de_public", 300, 0, 2000, "hangup", 12, "M", "SilverCrest SDT 1.7 manual, long flash"),
-    ("fr", 270, 0, 2000, "hangup", 12, "L", "not confirmed"),
-    ("au", 100, 0, 2000, "hangup", 12, "L", "not confirmed"),
-    ("nz", 600, 0, 2000, "hangup", 12, "L", "not confirmed"),
-    ("br", 300, 0, 2000, "hangup", 120, "M", "Leucotron and Panasonic notes on collect-call release"),
-    ("in_pbx", 500, 900, 2000, "hangup", 12, "M", "Centrex India flash timer page (100-900 ms)"),
-    ("cisco_spa", 300, 900, 1500, "hangup", 12, "H", "Cisco SPA2102 and SPA100 administration guides"),
-    ("grandstream_ht8xx", 600, 1100, 2000, "hangup", 12, "M", "HT8xx P251/P252 (300-1100 ms)"),
-    ("audiocodes_mp", 500, 700, 1500, "hangup", 12, "H", "AudioCodes MediaPack SIP manual LTRT-65408"),
-    ("asterisk_dahdi", 750, 1250, 2000, "hangup", 12, "H", "DAHDI kernel.h: flash 750, rxflash 1250"),
-    ("hp_msr", 120, 180, 1000, "hangup", 12, "H", "HP MSR voice reference R0106"),
-    ("panasonic_kx", 600, 1200, 1500, "hangup", 12, "H", "Panasonic KX-TES824 manual (disconnect 1500 ms)"),
-    ("avaya_partner", 500, 800, 2000, "hangup", 12, "H", "Avaya PARTNER recall timer duration"),
-    ("avaya_ipoffice", 500, 0, 2000, "hangup", 12, "L", "by locale; IP Office says over maximum = clearing"),
-    ("innovaphone_fxo", 300, 300, 2000, "hangup", 12, "H", "innovaphone wiki (100/200/300 ms)"),
-    ("unify_os4000", 120, 240, 1000, "hangup", 12, "H", "Unify OpenScape 4000 FUE networks page"),
+    (
+        "us_ca",
+        600,
+        1000,
+        2000,
+        "flash",
+        12,
+        words("H"),
+        words("Panasonic KX-TD1232 manual (600 ms); window is inference"),
+    ),
+    ("uk", 100, 200, 3000, "hangup", 12, words("M"), words("Grandstream HT8xx UK profile; BT clears in 2 s")),
+    ("eu_generic", 100, 125, 2000, "hangup", 12, words("H"), words("NEC SL2100 guide (70-125 ms in the EU)")),
+    ("de_pbx", 80, 110, 2000, "hangup", 12, words("M"), words("80 +/- 30 ms, German PBX guides")),
+    ("de_public", 300, 0, 2000, "hangup", 12, words("M"), words("SilverCrest SDT 1.7 manual, long flash")),
+    ("fr", 270, 0, 2000, "hangup", 12, words("L"), words("not confirmed")),
+    ("au", 100, 0, 2000, "hangup", 12, words("L"), words("not confirmed")),
+    ("nz", 600, 0, 2000, "hangup", 12, words("L"), words("not confirmed")),
+    ("br", 300, 0, 2000, "hangup", 120, words("M"), words("Leucotron and Panasonic notes on collect-call release")),
+    ("in_pbx", 500, 900, 2000, "hangup", 12, words("M"), words("Centrex India flash timer page (100-900 ms)")),
+    ("cisco_spa", 300, 900, 1500, "hangup", 12, words("H"), words("Cisco SPA2102 and SPA100 administration guides")),
+    ("grandstream_ht8xx", 600, 1100, 2000, "hangup", 12, words("M"), words("HT8xx P251/P252 (300-1100 ms)")),
+    ("audiocodes_mp", 500, 700, 1500, "hangup", 12, words("H"), words("AudioCodes MediaPack SIP manual LTRT-65408")),
+    ("asterisk_dahdi", 750, 1250, 2000, "hangup", 12, words("H"), words("DAHDI kernel.h: flash 750, rxflash 1250")),
+    ("hp_msr", 120, 180, 1000, "hangup", 12, words("H"), words("HP MSR voice reference R0106")),
+    (
+        "panasonic_kx",
+        600,
+        1200,
+        1500,
+        "hangup",
+        12,
+        words("H"),
+        words("Panasonic KX-TES824 manual (disconnect 1500 ms)"),
+    ),
+    ("avaya_partner", 500, 800, 2000, "hangup", 12, words("H"), words("Avaya PARTNER recall timer duration")),
+    (
+        "avaya_ipoffice",
+        500,
+        0,
+        2000,
+        "hangup",
+        12,
+        words("L"),
+        words("by locale; IP Office says over maximum = clearing"),
+    ),
+    ("innovaphone_fxo", 300, 300, 2000, "hangup", 12, words("H"), words("innovaphone wiki (100/200/300 ms)")),
+    ("unify_os4000", 120, 240, 1000, "hangup", 12, words("H"), words("Unify OpenScape 4000 FUE networks page")),
 )
 
 

@@ -5,7 +5,7 @@ from `SETTINGS`. A problem is reported as `(key, value, sentence)`; the sentence
 and says what would be accepted.
 """
 
-from . import presets
+from . import presets, words
 
 KEY, KIND, DEFAULT, LOW, HIGH, UNIT, SINCE, HELP = range(8)
 
@@ -13,13 +13,13 @@ KEY, KIND, DEFAULT, LOW, HIGH, UNIT, SINCE, HELP = range(8)
 INT, BOOL, TEXT, FILE, CHOICE = "int", "bool", "text", "file", "choice"
 
 SETTINGS = (
-    ("device.name", TEXT, "", 0, 32, "characters", 1, "shown by `endcall list`"),
-    ("call.warnings_required", INT, 1, 0, 3, "", 1, "warnings before ENFORCE is accepted"),
-    ("call.min_warn_s", INT, 5, 0, 60, "s", 1, "a press sooner after a warning is refused"),
-    ("call.warn_s", INT, 30, 5, 600, "s", 1, "length of WARN; then WATCH"),
-    ("call.watch_s", INT, 180, 0, 3600, "s", 1, "length of WATCH; then READY"),
-    ("call.grace_ms", INT, 800, 0, 10000, "ms", 1, "silence between the closing prompt and the release"),
-    ("call.recover_s", INT, 60, 0, 1800, "s", 1, "a moment to breathe after a call was ended"),
+    ("device.name", TEXT, "", 0, 32, "characters", 1, words("shown by `endcall list`")),
+    ("call.warnings_required", INT, 1, 0, 3, "", 1, words("warnings before ENFORCE is accepted")),
+    ("call.min_warn_s", INT, 5, 0, 60, "s", 1, words("a press sooner after a warning is refused")),
+    ("call.warn_s", INT, 30, 5, 600, "s", 1, words("length of WARN; then WATCH")),
+    ("call.watch_s", INT, 180, 0, 3600, "s", 1, words("length of WATCH; then READY")),
+    ("call.grace_ms", INT, 800, 0, 10000, "ms", 1, words("silence between the closing prompt and the release")),
+    ("call.recover_s", INT, 60, 0, 1800, "s", 1, words("a moment to breathe after a call was ended")),
     (
         "call.threat_hold_ms",
         INT,
@@ -28,10 +28,10 @@ SETTINGS = (
         10000,
         "ms",
         1,
-        "hold the button this long in READY to end the call with no further warning; 0 = off",
+        words("hold the button this long in READY to end the call with no further warning; 0 = off"),
     ),
-    ("button.hold_ms", INT, 1000, 500, 3000, "ms", 1, "a press this long is a hold: it cancels"),
-    ("prompt.closing", FILE, "closing.wav", 1, 32, "characters", 1, "played to the caller in ENFORCE"),
+    ("button.hold_ms", INT, 1000, 500, 3000, "ms", 1, words("a press this long is a hold: it cancels")),
+    ("prompt.closing", FILE, "closing.wav", 1, 32, "characters", 1, words("played to the caller in ENFORCE")),
     (
         "prompt.warning",
         FILE,
@@ -40,9 +40,9 @@ SETTINGS = (
         32,
         "characters",
         1,
-        'played to the caller on a warning; "" = the person says it',
+        words('played to the caller on a warning; "" = the person says it'),
     ),
-    ("prompt.gain_db", INT, 0, -30, 0, "dB", 1, "loudness of the prompts below full scale"),
+    ("prompt.gain_db", INT, 0, -30, 0, "dB", 1, words("loudness of the prompts below full scale")),
     (
         "release.preset",
         CHOICE,
@@ -51,7 +51,7 @@ SETTINGS = (
         None,
         "",
         1,
-        "fills the other release values for a network or a PBX",
+        words("fills the other release values for a network or a PBX"),
     ),
     (
         "release.mode",
@@ -61,16 +61,16 @@ SETTINGS = (
         None,
         "",
         1,
-        "flash: one timed break; hangup: the loop stays open until the handset is down",
+        words("flash: one timed break; hangup: the loop stays open until the handset is down"),
     ),
-    ("release.flash_ms", INT, 600, 50, 1500, "ms", 1, "length of the break in mode flash"),
-    ("release.hold_s", INT, 12, 2, 180, "s", 1, "longest break in mode hangup"),
-    ("release.retries", INT, 1, 0, 3, "", 1, "further tries when the line was not seen to drop"),
-    ("line.sense", CHOICE, "none", ("none", "loop"), None, "", 1, "what is fitted: nothing, or a loop sense"),
-    ("ring.pixels", INT, 24, 8, 60, "", 1, "LEDs in the ring"),
-    ("ring.brightness_pct", INT, 20, 1, 100, "%", 1, "brightness of the ring"),
-    ("ring.current_limit_ma", INT, 300, 50, 1500, "mA", 1, "the ring is dimmed to stay under this"),
-    ("ring.reduced_motion", BOOL, False, None, None, "", 1, "steps instead of motion"),
+    ("release.flash_ms", INT, 600, 50, 1500, "ms", 1, words("length of the break in mode flash")),
+    ("release.hold_s", INT, 12, 2, 180, "s", 1, words("longest break in mode hangup")),
+    ("release.retries", INT, 1, 0, 3, "", 1, words("further tries when the line was not seen to drop")),
+    ("line.sense", CHOICE, "none", ("none", "loop"), None, "", 1, words("what is fitted: nothing, or a loop sense")),
+    ("ring.pixels", INT, 24, 8, 60, "", 1, words("LEDs in the ring")),
+    ("ring.brightness_pct", INT, 20, 1, 100, "%", 1, words("brightness of the ring")),
+    ("ring.current_limit_ma", INT, 300, 50, 1500, "mA", 1, words("the ring is dimmed to stay under this")),
+    ("ring.reduced_motion", BOOL, False, None, None, "", 1, words("steps instead of motion")),
     (
         "usb.access",
         CHOICE,
@@ -79,7 +79,7 @@ SETTINGS = (
         None,
         "",
         1,
-        "open: data port always there; service: only after a hold at power-up; develop: drive and REPL too",
+        words("open: data port always there; service: only after a hold at power-up; develop: drive and REPL too"),
     ),
 )
 
