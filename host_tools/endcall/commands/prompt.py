@@ -25,6 +25,7 @@ from endcall.commands.shared import (
     device_options,
     emit,
     everyone_option,
+    examples,
     note,
     on_devices,
     options,
@@ -41,6 +42,7 @@ _path = click.Path(path_type=Path)
 _out = click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 
 
+@examples("endcall prompt sentences", "endcall prompt record ours.wav", "endcall prompt put ours.wav")
 @click.group()
 def prompt() -> None:
     """The spoken prompts: make one, send it, show, play and remove what is stored."""
@@ -104,6 +106,10 @@ def _keep(kind: str, shaped: Shaped, out: Path, facts: dict[str, Any]) -> None:
     note(f'Listen to it: endcall prompt play "{out}"    Send it: endcall prompt put "{out}"')
 
 
+@examples(
+    "endcall prompt convert recording.m4a closing.wav",
+    'endcall prompt convert "Our closing.mp3" ours.wav',
+)
 @prompt.command("convert")
 @options("--json")
 @click.argument("source", metavar="IN", type=_path)
@@ -113,17 +119,17 @@ def prompt_convert(source: Path, out: Path) -> None:
 
     Mono, 16 kHz, band-limited for the telephone, without the silence around it, evenly loud, and under the limit of
     a telephone line.
-
-    \b
-    Examples:
-      endcall prompt convert recording.m4a closing.wav
-      endcall prompt convert "Our closing.mp3" ours.wav && endcall prompt put ours.wav
     """
     sound = chain()
     samples, rate_hz = sound.read(source)
     _keep("prompt_convert", sound.shape(samples, rate_hz, str(source)), out, {"from": str(source)})
 
 
+@examples(
+    "endcall prompt sentences --language en",
+    "endcall prompt record closing.wav",
+    "endcall prompt record --seconds 6 warning.wav",
+)
 @prompt.command("record")
 @options("--json")
 @click.option(
@@ -136,14 +142,7 @@ def prompt_convert(source: Path, out: Path) -> None:
 )
 @_out
 def prompt_record(out: Path, seconds: float) -> None:
-    """Record a voice with this computer's microphone, and make the prompt OUT (WAV) of it.
-
-    \b
-    Examples:
-      endcall prompt sentences --language en
-      endcall prompt record closing.wav
-      endcall prompt record --seconds 6 warning.wav
-    """
+    """Record a voice with this computer's microphone, and make the prompt OUT (WAV) of it."""
     from endcall import sound_programs
 
     sound = chain()
@@ -174,6 +173,11 @@ def _meter(seconds: float) -> Iterator[Callable[[float, float], None]]:
         click.echo(err=True)
 
 
+@examples(
+    'endcall prompt say "I\'m going to end this call now. Goodbye." closing.wav',
+    'endcall prompt say --voice slt "You\'re welcome to call back. Goodbye." closing.wav',
+    'endcall prompt say --language de --voice de_DE-voice.onnx "Auf Wiederhören." closing.wav',
+)
 @prompt.command("say")
 @options("--json")
 @click.option("--language", default="en", show_default=True, metavar="CODE", help="Language of the text: de, fr, …")
@@ -185,12 +189,6 @@ def prompt_say(text: str, out: Path, language: str, voice: str | None) -> None:
 
     A person's voice is better; flite (English) is plain and clear, espeak-ng speaks many languages and sounds like a
     machine, piper sounds natural and needs a voice file, whose licence you should read.
-
-    \b
-    Examples:
-      endcall prompt say "I'm going to end this call now. Goodbye." closing.wav
-      endcall prompt say --voice slt "You're welcome to call back. Goodbye." closing.wav
-      endcall prompt say --language de --voice de_DE-voice.onnx "Auf Wiederhören." closing.wav
     """
     from endcall import sound_programs
 
@@ -205,17 +203,12 @@ def prompt_say(text: str, out: Path, language: str, voice: str | None) -> None:
     _keep("prompt_say", sound.shape(samples, rate_hz, "The text"), out, {"speaker": speaker})
 
 
+@examples("endcall prompt sentences", "endcall prompt sentences --language de")
 @prompt.command("sentences")
 @options("--json")
 @click.option("--language", metavar="CODE", help="One language only: de, en, es, fr, it, nl, pt.")
 def prompt_sentences(language: str | None) -> None:
-    """Show ready sentences for the closing and the warning, and what the person says, in seven languages.
-
-    \b
-    Examples:
-      endcall prompt sentences
-      endcall prompt sentences --language de
-    """
+    """Show ready sentences for the closing and the warning, and what the person says, in seven languages."""
     from endcall.sentences import SENTENCES
 
     if language and language not in SENTENCES:
@@ -241,17 +234,12 @@ def prompt_sentences(language: str | None) -> None:
     emit("prompt_sentences", {"languages": {code: said._asdict() for code, said in chosen.items()}}, human)
 
 
+@examples("endcall prompt play ours.wav", 'endcall prompt play closing.wav --name "Front desk"')
 @prompt.command("play")
 @device_options
 @click.argument("which", metavar="FILE|NAME")
 def prompt_play(which: str) -> None:
-    """Play a sound file on this computer, or a prompt that is stored on the device.
-
-    \b
-    Examples:
-      endcall prompt play ours.wav
-      endcall prompt play closing.wav --name "Front desk"
-    """
+    """Play a sound file on this computer, or a prompt that is stored on the device."""
     from endcall import sound_programs
 
     path = Path(which)
@@ -286,16 +274,11 @@ def _stored(name: str) -> bytes:
 # --- on the device --------------------------------------------------------------------------------------------------
 
 
+@examples("endcall prompt list", "endcall prompt list --json")
 @prompt.command("list")
 @device_options
 def prompt_list() -> None:
-    """Show the stored prompts, and what is wrong with them, if anything is.
-
-    \b
-    Examples:
-      endcall prompt list
-      endcall prompt list --json
-    """
+    """Show the stored prompts, and what is wrong with them, if anything is."""
     from endcall.connect import connect
 
     with connect(chosen_device()) as client:
@@ -311,6 +294,7 @@ def prompt_list() -> None:
     emit("prompts", {"device": device, "prompts": rows, "used": used}, human)
 
 
+@examples("endcall prompt put closing.wav", "endcall prompt put recording.wav --as closing.wav --all")
 @prompt.command("put")
 @device_options
 @everyone_option
@@ -318,13 +302,7 @@ def prompt_list() -> None:
 @click.option("--as", "wanted", metavar="NAME", help="Name on the device; that of the file if not given.")
 @click.argument("file", type=_path)
 def prompt_put(file: Path, wanted: str | None, everyone: bool, wait_s: float) -> None:
-    """Send FILE (WAV, PCM 16 bit, mono, 8 to 22.05 kHz) and compare what arrived.
-
-    \b
-    Examples:
-      endcall prompt put closing.wav
-      endcall prompt put recording.wav --as closing.wav --all
-    """
+    """Send FILE (WAV, PCM 16 bit, mono, 8 to 22.05 kHz) and compare what arrived."""
     import hashlib
 
     from endcall import loudness, prompt_file
@@ -372,17 +350,13 @@ def prompt_put(file: Path, wanted: str | None, everyone: bool, wait_s: float) ->
     settle(results)
 
 
+@examples("endcall prompt remove old.wav")
 @prompt.command("remove")
 @device_options
 @timeout_option
 @click.argument("prompt_name", metavar="NAME")
 def prompt_remove(prompt_name: str, wait_s: float) -> None:
-    """Free the slot of a prompt that no setting names.
-
-    \b
-    Examples:
-      endcall prompt remove old.wav
-    """
+    """Free the slot of a prompt that no setting names."""
 
     def job(client: Client) -> dict[str, Any]:
         client.remove_prompt(prompt_name)
