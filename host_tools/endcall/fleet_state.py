@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from endcall.fleet_file import Entry
 
+SAVE_S = 0.5  # fifty devices are done within a second; what is lost with the power is only done again
 _SCHEMA = "endcall.fleet_state/1"
 
 
@@ -24,6 +26,7 @@ class State:
         self.path = fleet.with_suffix(".state.json")
         self.problem = ""
         self._devices: dict[str, Any] = {}
+        self._is_saved, self._saved_s = True, 0.0
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
             if stored["schema"] == _SCHEMA:
@@ -39,17 +42,26 @@ class State:
         return row["at"] if isinstance(row, dict) and row.get("wanted") == entry.wanted else None
 
     def add(self, serial: str, name: str, wanted: str) -> None:
-        """A device is done."""
+        """A device is done. On disk within SAVE_S of the next change, or with `save`."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._devices[serial.upper()] = {"name": name, "at": at, "wanted": wanted}
-        self._write()
+        self._save_soon()
 
     def drop(self, serial: str) -> None:
         """A device was begun with, and may be half done."""
         if self._devices.pop(serial.upper(), None):
-            self._write()
+            self._save_soon()
 
-    def _write(self) -> None:
+    def _save_soon(self) -> None:
+        self._is_saved = False
+        if time.monotonic() >= self._saved_s + SAVE_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, where anything changed."""
+        if self._is_saved:
+            return
+        self._is_saved, self._saved_s = True, time.monotonic()
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             fresh.write_text(

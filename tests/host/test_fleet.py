@@ -492,6 +492,8 @@ def test_ctrl_c_leaves_a_result_for_each_and_ends_with_130(few, monkeypatch):
     (line,) = [line for line in run.out.splitlines() if "Desk 2" in line]
     assert "in work then; what it had not confirmed is not in force" in line
     assert re.search(r"[123] interrupted, of 4", run.out)
+    monkeypatch.setattr(fleet._Crew, "next", take)
+    assert "done earlier" in few.run("apply", "--resume").out
 
 
 # --- resuming -----------------------------------------------------------------------------------------------------

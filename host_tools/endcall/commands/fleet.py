@@ -267,6 +267,9 @@ class _Run:
                 for key in left.keys() - results.keys():
                     results[key] = engine.interrupted(left[key], has_begun=key in begun)
                     show(results[key])
+            finally:
+                if self._state:
+                    self._state.save()
         places = {entry.title: entry.number for entry in self._fleet.entries}
         return sorted(results.values(), key=lambda event: places.get(event["device"]["name"] or _key(event), 0))
 
