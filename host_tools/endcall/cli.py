@@ -23,7 +23,9 @@ COMMANDS = (
             ("list", "endcall.commands.devices", "list_command"),
             ("info", "endcall.commands.devices", "info"),
             ("status", "endcall.commands.devices", "status"),
+            ("monitor", "endcall.commands.practice", "monitor"),
             ("log", "endcall.commands.log", "log"),
+            ("identify", "endcall.commands.practice", "identify"),
         ),
     ),
     (
@@ -41,6 +43,15 @@ COMMANDS = (
             ("prompt", "endcall.commands.prompt", "prompt"),
             ("fleet", "endcall.commands.fleet", "fleet"),
             ("web", "endcall.commands.web", "web"),
+        ),
+    ),
+    (
+        "Test and mend",
+        (
+            ("selftest", "endcall.commands.selftest", "selftest"),
+            ("doctor", "endcall.commands.doctor", "doctor"),
+            ("udev", "endcall.commands.doctor", "udev"),
+            ("practice", "endcall.commands.practice", "practice"),
         ),
     ),
     (

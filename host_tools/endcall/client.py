@@ -72,6 +72,7 @@ class Client:
     ) -> None:
         self.transport = transport
         self.identity: dict[str, Any] = {}
+        self.greetings = 0  # how often the device answered hello; once more after it has forgotten the connection
         self.any_settings = False  # talk to a device with another version of the settings, too: to update it
         self.wait_s = wait_s
         self.waiting = waiting
@@ -176,6 +177,7 @@ class Client:
                 identity=identity,
             )
         self.identity = identity
+        self.greetings += 1
         return identity
 
     def tell_time(self, epoch_s: int) -> None:
@@ -244,6 +246,22 @@ class Client:
             if not ok["more"] or newest <= after:
                 return found, ok["lost"]
             after = newest
+
+    def identify(self, seconds: int) -> None:
+        """Let the ring go round for `seconds`, 0..60. Raises CallInProgressError."""
+        self._when_quiet(lambda: self.ask("identify", seconds=seconds))
+
+    def practise(self, is_on: bool) -> None:
+        """Practice: nothing reaches the line, nothing is recorded. Raises CallInProgressError."""
+        self._when_quiet(lambda: self.ask("practice", on=int(is_on)))
+
+    def test(self, part: str, value: int = 0) -> dict[str, Any]:
+        """A step of the self-test (`messages`: test): `presses`, `down`, `loop`, `open`, `dropped`, `playing`."""
+        return self.ask("test", part=part, value=value)[0]
+
+    def end_test(self) -> None:
+        """End the self-test."""
+        self.ask("test_end")
 
     # --- changes ------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ EXIT_CODES = (
     (5, "port_busy", "another program has the port open"),
     (6, "no_answer", "the device did not answer, answered something wrong, or was unplugged"),
     (7, "invalid", "settings or a prompt are refused; nothing was changed"),
-    (8, "drift", "the device differs from the file (`plan --exit-code`), or an update is due (`firmware check --exit-code`)"),
+    (8, "drift", "with `--exit-code`: the device differs from the file, or an update is due"),
     (9, "not_verified", "what was read back is not what was written, or the device could not store it"),
     (10, "partial", "it worked on some of several devices"),
     (11, "locked", "the device takes no changes in its present mode"),
@@ -25,6 +25,7 @@ EXIT_CODES = (
     (13, "no_permission", "this user may not open the port"),
     (14, "call_in_progress", "a call is being limited or ended, and did not end in time"),
     (15, "not_expected", "a script of `demo` met something else than it expects"),
+    (16, "failed", "the self-test, or a check of `doctor`, found something wrong"),
     (130, "interrupted", "Ctrl-C"),
 )
 
@@ -122,3 +123,9 @@ class CallInProgressError(EndcallError):
 
 class NotExpectedError(EndcallError):
     name = "not_expected"
+
+
+class FailedError(EndcallError):
+    """A test of the device or of this computer found something wrong."""
+
+    name = "failed"

@@ -23,6 +23,17 @@ STATES = {
     "FAULT": "out of service; the phone works",
 }
 
+#: As the ring shows them, for terminals.
+STATE_STYLES = {
+    "WARN": "yellow",
+    "WATCH": "yellow",
+    "ENFORCE": "bold red",
+    "RELEASE": "bold red",
+    "CONFIRM": "red",
+    "RECOVER": "blue",
+    "FAULT": "bold magenta",
+}
+
 _LOG_COLUMNS = (
     "sequence",
     "time",
@@ -128,6 +139,29 @@ def status(facts: dict[str, Any], name: str) -> RenderableType:
     for label, words in rows:
         table.add_row(Text(label, style="dim"), Text(words, style="bold red" if "FAULT" in words else ""))
     return table
+
+
+def event_words(changed: dict[str, Any]) -> list[str]:
+    """What changed, for `endcall monitor`, a few words each."""
+    words = []
+    for key, value in changed.items():
+        if key == "state":
+            words.append(STATES.get(value, value))
+        elif key == "warnings" and value:
+            words.append(f"warning {value}")
+        elif key == "fault" and value:
+            words.append(f"fault {value}")
+        elif key == "button":
+            words.append("button down" if value else "button up")
+        elif key == "line" and value != "unknown":
+            words.append(f"line {value.replace('_', '-')}")
+        elif key == "relay":
+            words.append(f"relay {value}")
+        elif key == "playing":
+            words.append("prompt begins" if value else "silent")
+        elif key == "practice" and value:
+            words.append("practice: the line is not touched")
+    return words
 
 
 def prompts(rows: list[dict[str, Any]], used: dict[str, list[str]]) -> RenderableType:

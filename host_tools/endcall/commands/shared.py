@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from endcall_core.version import FIRMWARE
 if TYPE_CHECKING:
     from endcall.client import Client
     from endcall.connect import Choice
+
+_Command = TypeVar("_Command", bound=click.Command)
 
 WAIT_S = 300  # how long a change waits for a call to end
 
@@ -200,10 +202,10 @@ def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [key for key in KEYS if key.startswith(incomplete)]
 
 
-def examples(*lines: str) -> Callable[[click.Command], click.Command]:
+def examples(*lines: str) -> Callable[[_Command], _Command]:
     """Give a command its examples: stands above `@click.command()`. Each line is a whole command that works."""
 
-    def decorate(command: click.Command) -> click.Command:
+    def decorate(command: _Command) -> _Command:
         command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
         return command
 
