@@ -4,7 +4,7 @@
 import { defineConfig, type Plugin } from 'vite';
 import { readFileSync } from 'node:fs';
 
-const LICENSED = ['smol-toml'];
+const LICENSED = ['smol-toml', 'fflate'];
 
 const notices = (): string =>
   LICENSED.map(name => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8')}`).join('\n').replaceAll('--', '- -');

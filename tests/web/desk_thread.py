@@ -53,6 +53,10 @@ class DeskThread:
         with self._lock:
             return what(self.desk)
 
+    @property
+    def state(self) -> str:
+        return self.do(lambda desk: desk.state)
+
     def press(self, ms: int = 60) -> None:
         """Press the button for `ms` of the desk's time, which pass at once."""
         self.do(lambda desk: desk.press(ms))

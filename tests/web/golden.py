@@ -35,6 +35,7 @@ def golden() -> dict[str, Any]:
         "checks": checks(),
         "changes": changes(),
         "ring": pictures(),
+        "plain": plains(),
         "incidents": incidents(),
         "wav": wavs(),
         "toml": tomls(),
@@ -175,6 +176,7 @@ def pictures() -> list[dict[str, Any]]:
         now_ms = 100_000
         moment = call.Call(base | (rules or {}), now_ms)
         moment.state, moment.since_ms = state, now_ms - since_ms
+        moment.in_episode = state in call.EPISODE
         for name, value in fields.items():
             setattr(moment, name, value)
         out = bytearray(3 * moment.rules["ring.pixels"])
@@ -203,6 +205,7 @@ def pictures() -> list[dict[str, Any]]:
         see(state, 50, refused_ms=100_000 - 250)
         see(state, 50, also=ring.SERVICE, rules=bright)
         see(state, 50, also=ring.SERVICE | ring.PRACTICE)
+        see(state, 50, also=ring.HERE, rules=bright)
     for fault in (*call.FAULTS, 30):
         for rules in sizes:
             see(call.FAULT, 1, fault=fault, rules=rules)
@@ -212,8 +215,20 @@ def pictures() -> list[dict[str, Any]]:
     see(call.ENFORCE, 5000, prompt_ms=4000, prompt_since_ms=95_100, finished_ms=99_200)
     for since_ms in (100, 3000, 6000, 30_000):
         see(call.RECOVER, since_ms, handset_down=True, rules=bright)
+    see(call.READY, 50, also=ring.HERE, rules={"ring.pixels": 37, "ring.reduced_motion": True})
     see(call.WATCH, 10, rules={"call.watch_s": 0})
     see(call.RECOVER, 6000, rules={"call.recover_s": 0})
+    return found
+
+
+def plains() -> list[dict[str, Any]]:
+    """The ring in one colour."""
+    found = []
+    for rules in ({}, {"ring.brightness_pct": 100, "ring.pixels": 60}, {"ring.brightness_pct": 1}):
+        for colour in (ring.WHITE, ring.RED, (0, 0, 0), (1, 2, 3)):
+            out = bytearray(3 * (settings.defaults() | rules)["ring.pixels"])
+            ring.plain(settings.defaults() | rules, colour, out)
+            found.append({"rules": rules, "colour": colour, "out": out.hex()})
     return found
 
 

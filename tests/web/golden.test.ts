@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { SETTINGS, defaults } from '../../host_tools/web/src/contract.ts';
 import { concerns, levelText, measure } from '../../host_tools/web/src/loudness.ts';
 import { decodeIncident, toCsv } from '../../host_tools/web/src/records.ts';
-import { draw } from '../../host_tools/web/src/ring.ts';
+import { draw, plain } from '../../host_tools/web/src/ring.ts';
 import { accepted, check, checkChanges, differing } from '../../host_tools/web/src/settings.ts';
 import { Float, keyPlaces, nearest, readToml, toToml } from '../../host_tools/web/src/settings_file.ts';
 import { Trouble } from '../../host_tools/web/src/trouble.ts';
@@ -95,6 +95,15 @@ test('the ring is the same picture', () => {
     const out = new Uint8Array(3 * all['ring.pixels']);
     draw({ ...view, rules: all }, now_ms, out, also);
     assert.equal(hex(out), expected, JSON.stringify({ view, rules, also }));
+  }
+});
+
+test('the ring in one colour is the same', () => {
+  for (const { rules, colour, out: expected } of golden.plain) {
+    const all = { ...defaults(), ...rules };
+    const out = new Uint8Array(3 * all['ring.pixels']);
+    plain(all, colour, out);
+    assert.equal(hex(out), expected);
   }
 });
 

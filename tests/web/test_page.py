@@ -6,15 +6,16 @@ import json
 import random
 import tomllib
 import warnings
+import zipfile
 
 import pytest
 from host.desk_link import tone
 
-from endcall import loudness, prompt_file, render, settings_file
+from endcall import backup, loudness, prompt_file, render, settings_file
 from endcall.contents import stock_prompts
 from endcall.desk.desk import Desk
 from endcall.ports import PID, VID
-from endcall_core import settings, version, wav, wire
+from endcall_core import ring, settings, version, wav, wire
 
 from .conftest import ROOT, Visit
 from .desk_thread import DeskThread
@@ -190,6 +191,78 @@ def test_the_self_check_says_what_came_of_it(visit, bridge, desk):
     desk.do(lambda desk: setattr(desk.line, "is_ready", False))
     page.button("Self-check").click()
     page.until_text("#check-says", "Fault 4: the line relay could not be driven")
+
+
+def test_identify_sends_an_arc_round_the_ring(visit, bridge, desk):
+    page = visit(bridge)
+    page.connect()
+    page.button("Identify").click()
+    page.until(lambda: desk.do(lambda desk: desk.app.also) == ring.HERE, "the arc")
+    page.until(lambda: sum(1 for byte in page.js("endcall.picture") if byte) == 12)  # 6 pixels, green and blue
+    desk.do(lambda desk: desk.run(s=10))
+    assert desk.do(lambda desk: desk.app.also) == 0
+
+
+def test_practice_is_switched_seen_and_over(visit, bridge, desk):
+    page = visit(bridge)
+    page.connect()
+    page.button("Practice").click()
+    page.until_text("#tests", "nothing reaches the line")
+    page.until(lambda: page.js("endcall.picture") == desk.do(lambda desk: list(desk.frames[-1][1])))
+    desk.do(lambda desk: live_through(desk, 0, "enforced"))
+    assert desk.do(lambda desk: (desk.line.breaks, desk.incidents())) == ([], [])
+    page.button("End practice").click()
+    page.until(lambda: page.page.locator("#practice").get_attribute("aria-pressed") == "false")
+    assert not desk.do(lambda desk: desk.app.is_practice)
+
+
+def test_the_self_test_goes_through_every_part(visit, bridge, desk):
+    page = visit(bridge)
+    page.connect()
+    desk.do(lambda desk: desk.run(700))
+    page.button("Self-test…").click()
+    page.until(lambda: desk.do(lambda desk: desk.app.is_testing), "the test")
+    page.button("Green").click()
+    page.until(lambda: page.js("endcall.picture") == desk.do(lambda desk: list(desk.frames[-1][1])) != [0] * 72)
+    assert page.js("endcall.picture.filter((byte, at) => byte > 0 && at % 3 !== 1)") == []
+    desk.press()
+    desk.do(lambda desk: desk.run(50))
+    desk.press()
+    page.until_text("#self-test", "2 presses.")
+    assert desk.state == "READY"
+    page.button("Play").click()
+    page.until_text("#self-test", "The closing prompt plays.")
+    page.button("Open the line").click()
+    page.until_text("#self-test", "the prompt is still playing".capitalize())
+    page.button("Quiet").click()
+    page.until(lambda: not desk.do(lambda desk: desk.speaker.is_playing))
+    page.picture("self-test")
+    page.button("Open the line").click()
+    page.until_text("#self-test", "The current stopped and is back.")
+    assert [gap.length_ms for gap in desk.do(lambda desk: desk.line.breaks)] == [100]
+    page.button("End the test").click()
+    page.until(lambda: not desk.do(lambda desk: desk.app.is_testing), "the end of the test")
+
+
+def test_a_self_test_does_not_begin_in_a_call(visit, bridge, desk):
+    page = visit(bridge)
+    page.connect()
+    desk.press()
+    page.button("Self-test…").click()
+    page.until_text("#notices", "A call is being limited or ended")
+    assert not page.page.locator("#self-test").is_visible()
+    assert desk.state == "WARN"
+
+
+def test_a_self_test_is_over_when_the_device_goes_away(visit, bridge, desk):
+    page = visit(bridge)
+    page.connect()
+    page.button("Self-test…").click()
+    page.until(lambda: desk.do(lambda desk: desk.app.is_testing), "the test")
+    bridge.unplug()
+    page.until_text("#link", "Connection lost")
+    assert not page.page.locator("#self-test").is_visible()
+    page.until(lambda: not desk.do(lambda desk: desk.app.is_testing), "the end of the test")
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -528,7 +601,7 @@ def test_an_upload_can_be_stopped_and_shows_how_far_it_is(visit, bridge, desk, t
     put(page, "long.wav", tone(ms=5000, rate_hz=16000), tmp_path)
     bridge.to_device = slowly
     page.button("Send to the device").click()
-    page.until(lambda: page.page.locator("progress").evaluate("bar => bar.value > 5000"))
+    page.until(lambda: page.page.locator("#panel-prompts progress").evaluate("bar => bar.value > 5000"))
     assert "KB/s" in page.text("#sent")
     page.button("Stop").click()
     page.until_text("#notices", "The upload was stopped.")
@@ -546,7 +619,7 @@ def test_unplugged_in_the_middle_of_an_upload(visit, bridge, desk, tmp_path):
     before = stored(desk, "closing.wav")
     bridge.to_device = slowly
     page.button("Send to the device").click()
-    page.until(lambda: page.page.locator("progress").evaluate("bar => bar.value > 5000"))
+    page.until(lambda: page.page.locator("#panel-prompts progress").evaluate("bar => bar.value > 5000"))
     bridge.unplug()
     page.until_text("#link", "Connection lost")
     bridge.to_device = None
@@ -588,7 +661,7 @@ def test_a_call_in_the_middle_of_an_upload_goes_first(visit, bridge, desk, tmp_p
     put(page, "long.wav", tone(ms=5000, rate_hz=16000), tmp_path)
     bridge.to_device = slowly
     page.button("Send to the device").click()
-    page.until(lambda: page.page.locator("progress").evaluate("bar => bar.value > 5000"))
+    page.until(lambda: page.page.locator("#panel-prompts progress").evaluate("bar => bar.value > 5000"))
     desk.press()
     page.until_text("#notices", "A call is being limited or ended")
     assert desk.do(lambda desk: desk.state) == "WARN"
@@ -617,7 +690,8 @@ def live_through(desk: Desk, epoch_s: int, ending: str) -> None:
 
 @pytest.fixture
 def eventful(desk):
-    """A desk that has seen a few calls."""
+    """A desk that has seen a few calls, each soon over."""
+    desk.do(lambda desk: desk.app.change_settings(desk.app.call.rules | {"call.watch_s": 3, "call.recover_s": 1}))
     for number, ending in enumerate(["cancelled", "enforced", "resolved", "cancelled", "cancelled"]):
         desk.do(lambda desk, at=number, how=ending: live_through(desk, at and 1_790_000_000 + 70_000 * at, how))
     return desk
@@ -716,6 +790,99 @@ def test_a_bad_file_tells_every_problem_and_changes_nothing(visit, bridge, tmp_p
     page.until_text("#notices", "this is no TOML")
 
 
+# --- backups ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_backup_is_what_endcall_reads(visit, bridge, eventful):
+    page = visit(bridge)
+    page.connect()
+    page.tab("Backup")
+    with page.page.expect_download() as saving:
+        page.button("Save a backup").click()
+    assert saving.value.suggested_filename == "Front-desk.zip"
+    page.until_text("#notices", f"{len(settings.SETTINGS)} settings, 2 prompts, 5 incidents.")
+    kept = backup.read(saving.value.path())
+    assert kept.settings == rules(eventful)
+    assert kept.prompts == stock_prompts()
+    assert kept.incidents == eventful.do(lambda desk: desk.incidents())
+    assert kept.about["schema"] == backup.SCHEMA
+    assert kept.about["device"] == {
+        "serial": eventful.desk.serial,
+        "name": "Front desk",
+        "firmware": version.FIRMWARE,
+        "protocol": version.PROTOCOL,
+        "settings": version.SETTINGS,
+    }
+
+
+@pytest.fixture
+def kept(desk, tmp_path):
+    """A backup that endcall made, of another device."""
+    about = {"schema": backup.SCHEMA, "made": "2026-11-20T09-00-00Z", "endcall": version.FIRMWARE}
+    about |= {"device": {"name": "Back office", "serial": "ABC"}, "incidents_lost": 0}
+    about["prompts_left_out"] = {"old.wav": "it is damaged"}
+    values = rules(desk) | {"device.name": "Back office", "call.warn_s": 45, "prompt.closing": "bye.wav"}
+    values["ring.pixels"] = 99  # as an older or newer version may allow
+    path = tmp_path / "kept.zip"
+    backup.write(path, backup.Backup(about, values, {"bye.wav": tone(ms=700), **stock_prompts()}, []))
+    return path
+
+
+def test_a_backup_of_endcall_is_restored_and_what_is_not_is_told(visit, bridge, desk, kept):
+    page = visit(bridge)
+    page.connect()
+    page.tab("Backup")
+    page.page.locator("#backup").set_input_files(str(kept))
+    page.until_text("#panel-backup", "Back office, 2026-11-20")
+    assert "3 settings would change" in page.text("#panel-backup")
+    page.page.get_by_label("Leave the device").check()
+    page.picture("restore")
+    page.button("Restore to this device").click()
+    page.until_text("#notices", "2 things could not be brought back.")
+    said = page.text("#notices")
+    assert "prompt old.wav: it was not in the backup: it is damaged" in said
+    assert "ring.pixels = 99: is out of range; ring.pixels takes 8..60" in said
+    assert "2 settings changed, 1 prompt sent, 2 there already; read back and compared." in said
+    now = rules(desk)
+    assert (now["device.name"], now["call.warn_s"], now["prompt.closing"]) == ("Front desk", 45, "bye.wav")
+    assert stored(desk, "bye.wav") == wire.crc(tone(ms=700))
+
+
+@pytest.mark.parametrize("spoil", ["sum", "cut", "other", "more"])
+def test_a_damaged_backup_is_refused_whole(visit, bridge, desk, kept, spoil):
+    content = {}
+    with zipfile.ZipFile(kept) as file:
+        for name in file.namelist():
+            content[name] = file.read(name)
+    if spoil == "sum":
+        content["settings.toml"] += b"# more"
+    if spoil == "other":
+        content["backup.json"] = b"{}"
+    if spoil == "more":
+        content["more.txt"] = b"more"
+    with zipfile.ZipFile(kept, "w") as file:
+        for name, data in content.items():
+            file.writestr(name, data)
+    if spoil == "cut":
+        kept.write_bytes(kept.read_bytes()[:-100])
+    page = visit(bridge)
+    page.connect()
+    page.tab("Backup")
+    page.page.locator("#backup").set_input_files(str(kept))
+    page.until_text("#notices", "kept.zip is not restored:")
+    assert "Nothing was changed." in page.text("#notices")
+    assert page.page.locator("#restore").count() == 0
+
+
+def test_the_settings_of_a_backup_can_be_looked_at_first(visit, bridge, desk, kept):
+    page = visit(bridge)
+    page.connect()
+    page.page.locator("#load").set_input_files(str(kept))
+    page.until_text("#notices", "settings from kept.zip.")
+    assert "was 30 s" in page.field("call.warn_s")
+    assert rules(desk)["call.warn_s"] == 30
+
+
 # --- everyone ---------------------------------------------------------------------------------------------------------
 
 
@@ -744,8 +911,8 @@ def test_the_keyboard_alone_is_enough(visit, bridge, desk):
     keys.press("ArrowRight")
     assert page.page.locator("#panel-prompts").is_visible()
     keys.press("End")
-    assert page.page.locator("#panel-incidents").is_visible()
-    assert page.js("document.activeElement.id") == "tab-incidents"
+    assert page.page.locator("#panel-backup").is_visible()
+    assert page.js("document.activeElement.id") == "tab-backup"
 
 
 def test_what_changes_is_told_to_a_screen_reader(visit, bridge, desk):
@@ -791,6 +958,11 @@ def test_axe_finds_nothing(visit, bridge, eventful, tmp_path):
     judge("prompts")
     page.tab("Incidents")
     judge("incidents")
+    page.tab("Backup")
+    judge("backup")
+    page.button("Self-test…").click()
+    page.until_text("#self-test", "Not pressed yet.")
+    judge("self-test")
     bridge.unplug()
     page.until_text("#link", "Connection lost")
     judge("lost")
@@ -822,3 +994,8 @@ def test_nothing_sticks_out_at_any_width(visit, bridge, eventful, tmp_path):
     judge("prompts")
     page.tab("Incidents")
     judge("incidents")
+    page.tab("Backup")
+    judge("backup")
+    page.button("Self-test…").click()
+    page.until_text("#self-test", "Not pressed yet.")
+    judge("self-test")

@@ -41,6 +41,7 @@ export interface Status {
   line: 'unknown' | 'off_hook' | 'on_hook';
   relay: 'open' | 'closed';
   playing: boolean;
+  practice?: boolean;
   uptime_s: number;
   time_s: number;
   incidents: number;
@@ -61,6 +62,16 @@ export interface Check {
   fault: number;
   name: string;
   say: string;
+}
+
+/** What a step of the self-test saw. */
+export interface Seen {
+  presses: number;
+  down: boolean;
+  loop: boolean;
+  open: boolean;
+  dropped: boolean;
+  playing: boolean;
 }
 
 export const ANSWER_MS = 2000; // longer than the device waits for the rest of a payload
@@ -207,6 +218,25 @@ export class Client {
   /** Run the self-check that a press in READY runs. */
   async check(): Promise<Check> {
     return (await this.ask('check')).ok as unknown as Check;
+  }
+
+  /** A cyan arc goes round the ring for so long; 0 ends it. */
+  async identify(seconds: number): Promise<void> {
+    await this.ask('identify', { seconds });
+  }
+
+  /** Practice: nothing reaches the line, nothing is recorded. */
+  async practise(isOn: boolean): Promise<void> {
+    await this.ask('practice', { on: isOn ? 1 : 0 });
+  }
+
+  /** A step of the self-test, which the first one begins. A break of the line is never asked for twice. */
+  async test(part: string, value: number): Promise<Seen> {
+    return (await this.ask('test', { part, value }, { tries: part === 'relay' ? 1 : TRIES })).ok as unknown as Seen;
+  }
+
+  async testEnd(): Promise<void> {
+    await this.ask('test_end');
   }
 
   async get(): Promise<Values> {

@@ -61,6 +61,11 @@ export class DeviceCard {
     const [title, says] = STATES[status.state] ?? [status.state, ''];
     const isFault = status.state === 'FAULT';
     const name = isFault ? `Fault ${status.fault}` : title;
+    const isPractice = status.practice ?? false;
+    const button = at('practice');
+    button.setAttribute('aria-pressed', String(isPractice));
+    button.textContent = isPractice ? 'End practice' : 'Practice';
+    at('practice-says').hidden = !isPractice;
     const sentence = isFault ? `${capital(status.fault_say)}. The phone works.` : says;
     at('state-for').textContent = duration(Math.floor(status.state_ms / 1000));
     if (this.state !== name) {

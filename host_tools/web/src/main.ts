@@ -1,6 +1,8 @@
 // The page: connects to a device, keeps what it says, and gives it to the parts that show it.
 
 import './style.css';
+import { unpack, usable } from './backup.ts';
+import { BackupPanel } from './backup_panel.ts';
 import { Client, type Prompt } from './client.ts';
 import { VERSIONS, defaults, type Values } from './contract.ts';
 import { DeviceCard } from './device_card.ts';
@@ -9,6 +11,7 @@ import { IncidentsPanel } from './incidents_panel.ts';
 import { PromptsPanel } from './prompts_panel.ts';
 import { RingView } from './ring_view.ts';
 import { choose, missing, onPlugged, open } from './serial.ts';
+import { SelfTestDialog } from './self_test.ts';
 import { SettingsForm } from './settings_form.ts';
 import { readToml } from './settings_file.ts';
 import { Trouble } from './trouble.ts';
@@ -17,6 +20,7 @@ const POLL_MS = 250;
 const POLL_HIDDEN_MS = 2000;
 const LOG_AGAIN_MS = 3000;
 const LINK = 'link';
+const HERE_S = 10;
 
 type Mode = 'start' | 'device' | 'lost' | 'file';
 
@@ -30,6 +34,7 @@ const card = new DeviceCard();
 const form = new SettingsForm(values);
 const promptsPanel = new PromptsPanel();
 const incidents = new IncidentsPanel();
+const backups = new BackupPanel();
 
 const playable = (): string[] => prompts.filter(prompt => !prompt.problem).map(prompt => prompt.name);
 const nameNow = (): string => String(values['device.name'] || client?.identity?.serial || '');
@@ -42,6 +47,7 @@ function setMode(mode: Mode): void {
   at('disconnect').hidden = !isLive;
   at('unconnected').hidden = isLive;
   at('tests').hidden = !isLive;
+  if (!isLive) selfTest.close();
   at('link').dataset['is'] = isLive ? 'on' : 'off';
   at('link').textContent = isLive ? 'Connected' : mode === 'lost' ? 'Connection lost' : 'Not connected';
   if (!isLive) {
@@ -60,6 +66,7 @@ function showAll(): void {
   form.setDevice(isLive, nameNow(), source);
   form.setPrompts(isLive ? playable() : null);
   promptsPanel.show(prompts, values, client);
+  backups.show(client, values, nameNow());
 }
 
 // --- connecting -----------------------------------------------------------------------------------------------------
@@ -186,10 +193,14 @@ form.onWrite = async changes => {
 form.onLoad = async file => {
   settle('load');
   try {
-    const found = readToml(await file.text(), file.name);
+    const isBackup = /\.zip$/i.test(file.name);
+    const found = isBackup
+      ? usable(await unpack(new Uint8Array(await file.arrayBuffer()), file.name)).wanted
+      : readToml(await file.text(), file.name);
     form.load(found);
     notice('load', 'good', `${count(Object.keys(found).length, 'setting')} from ${file.name}.`, [
       'What differs is marked below; nothing was written yet.',
+      isBackup ? 'Its prompts can be restored under Backup.' : '',
     ]);
   } catch (error) {
     tellTrouble('load', error);
@@ -197,6 +208,7 @@ form.onLoad = async file => {
 };
 
 promptsPanel.onChanged = readAll;
+backups.onChanged = readAll;
 promptsPanel.onUse = (key, name) => {
   form.load({ [key]: name });
   tabs.choose('settings');
@@ -206,7 +218,7 @@ promptsPanel.onUse = (key, name) => {
 incidents.onRefresh = () => void readLog(log.spoken).catch(error => tellTrouble(LINK, error));
 
 class Tabs {
-  private readonly names = ['settings', 'prompts', 'incidents'];
+  private readonly names = ['settings', 'prompts', 'incidents', 'backup'];
   private readonly buttons = this.names.map(name =>
     h('button', {
       type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `panel-${name}`, click: () => this.choose(name),
@@ -229,7 +241,7 @@ class Tabs {
   }
 
   choose(wanted: string): void {
-    for (const topic of ['write', 'load', 'prompt']) settle(topic); // said and done
+    for (const topic of ['write', 'load', 'prompt', 'backup']) settle(topic); // said and done
     this.names.forEach((name, index) => {
       const isIt = name === wanted;
       at(`panel-${name}`).hidden = !isIt;
@@ -241,16 +253,36 @@ class Tabs {
 
 const tabs = new Tabs();
 
-async function selfCheck(): Promise<void> {
-  try {
-    if (client) await card.selfCheck(client);
-  } catch (error) {
-    tellTrouble(LINK, error);
-  }
-}
+const selfTest = new SelfTestDialog();
+selfTest.onPicture = picture => {
+  card.ring.test = picture;
+};
+
+/** A button that asks something of the device. */
+const asking = (id: string, label: string, what: (client: Client) => unknown): HTMLElement =>
+  h('button', {
+    type: 'button', class: 'quiet', id,
+    click: async () => {
+      settle('test');
+      try {
+        if (client) await what(client);
+      } catch (error) {
+        tellTrouble('test', error);
+      }
+    },
+  }, label);
 
 at('tests').append(
-  h('button', { type: 'button', class: 'quiet', id: 'check', click: selfCheck }, 'Self-check'),
+  asking('identify', 'Identify', async device => {
+    await device.identify(HERE_S);
+    card.ring.sayHere(HERE_S);
+    announce(`An arc goes round the device’s ring for ${HERE_S} seconds.`);
+  }),
+  asking('check', 'Self-check', device => card.selfCheck(device)),
+  asking('test', 'Self-test…', device => selfTest.open(device, values['line.sense'] === 'loop')),
+  asking('practice', 'Practice', device => device.practise(at('practice').getAttribute('aria-pressed') !== 'true')),
+  h('p', { id: 'practice-says', class: 'hint', hidden: true },
+    'Practice: all goes its way, but nothing reaches the line and nothing is recorded. For an hour, or until a restart.'),
   h('p', { id: 'check-says', role: 'status' }),
 );
 

@@ -1,6 +1,6 @@
 // The ring of light, as endcall_core.ring: 3 bytes (red, green, blue) per pixel, pixel 0 at 12 o'clock, clockwise.
 
-import type { Values } from './contract.ts';
+import { EPISODE, type Values } from './contract.ts';
 
 type Colour = readonly [number, number, number];
 
@@ -23,9 +23,11 @@ const REFUSED_MS = 250;
 const HANDSET_HINT_MS = 5000;
 const CHANNEL_MA = 20;
 const STEPS = 4;
+const TURN_MS = 2000;
 
 export const SERVICE = 1;
 export const PRACTICE = 2;
+export const HERE = 4;
 
 /** What the picture is made of; instants in ms on one clock. */
 export interface View {
@@ -128,7 +130,8 @@ export function draw(view: View, nowMs: number, out: Out, also = 0): void {
   if (view.state === 'ENFORCE' && view.prompt_ms && view.prompt_since_ms !== null)
     sinceMs = max(0, nowMs - view.prompt_since_ms);
   const isReduced = view.rules['ring.reduced_motion'] as boolean;
-  PICTURES[view.state]?.(view, sinceMs, out, isReduced);
+  if (also & HERE && !EPISODE.includes(view.state)) here(nowMs, out, isReduced);
+  else PICTURES[view.state]?.(view, sinceMs, out, isReduced);
   const pixels = pixelsOf(out);
   if (also & SERVICE) {
     const level = breathe(nowMs, BREATHE_MS, BREATHE_MS, isReduced);
@@ -139,6 +142,19 @@ export function draw(view: View, nowMs: number, out: Out, also = 0): void {
   if (view.is_down || (view.down_ms !== view.up_ms && nowMs - view.down_ms < FELT_MS))
     for (let at = 0; at < out.length; at++) out[at] = min(255, out[at]! + FELT_PLUS);
   limit(out, view.rules['ring.brightness_pct'] as number, view.rules['ring.current_limit_ma'] as number);
+}
+
+function here(nowMs: number, out: Out, isReduced: boolean): void {
+  const pixels = pixelsOf(out);
+  let at = floor(((nowMs % TURN_MS) * pixels) / TURN_MS);
+  if (isReduced) at -= at % max(1, floor(pixels / STEPS));
+  paint(out, at, max(1, floor(pixels / 4)), CYAN);
+}
+
+/** Paint all of `out` in one colour, as bright as the settings allow. */
+export function plain(rules: Values, colour: Colour, out: Out): void {
+  paint(out, 0, pixelsOf(out), colour);
+  limit(out, rules['ring.brightness_pct'] as number, rules['ring.current_limit_ma'] as number);
 }
 
 function limit(out: Out, brightnessPct: number, limitMa: number): void {

@@ -2,7 +2,8 @@
 
 import type { Status } from './client.ts';
 import type { Values } from './contract.ts';
-import { draw, type View } from './ring.ts';
+import { HERE, PRACTICE, draw, plain, type View } from './ring.ts';
+import type { TestPicture } from './self_test.ts';
 
 const FRAME_MS = 50;
 /** The device's clock is read a few times a second; smaller differences are the cable's. */
@@ -45,7 +46,11 @@ export function follow(before: View | null, status: Status, rules: Values, closi
 export class RingView {
   /** The bytes that go to the LEDs now. */
   picture = new Uint8Array(72);
+  /** What the self-test shows in place of everything else. */
+  test: TestPicture | null = null;
   private view: View | null = null;
+  private isPractice = false;
+  private hereUntilMs = 0;
   private readonly canvas: HTMLCanvasElement;
   private readonly calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -57,19 +62,29 @@ export class RingView {
 
   report(status: Status, rules: Values, closingMs: number): void {
     const calm = { ...rules, 'ring.reduced_motion': rules['ring.reduced_motion'] || this.calm.matches };
+    this.isPractice = status.practice ?? false;
     this.view = follow(this.view, status, calm, closingMs, nowMs());
     this.turn();
   }
 
+  /** The device says "here I am" for so long. */
+  sayHere(s: number): void {
+    this.hereUntilMs = nowMs() + s * 1000;
+  }
+
   goDark(): void {
     this.view = null;
+    this.test = null;
+    this.hereUntilMs = 0;
     this.turn();
   }
 
   private turn(): void {
     const pixels = (this.view?.rules['ring.pixels'] as number | undefined) ?? this.picture.length / 3;
     const next = new Uint8Array(3 * pixels);
-    if (this.view) draw(this.view, nowMs(), next);
+    const also = (this.isPractice ? PRACTICE : 0) | (nowMs() < this.hereUntilMs ? HERE : 0);
+    if (this.view && this.test) plain(this.view.rules, this.test.colour ?? (this.test.is_down ? [255, 255, 255] : [0, 0, 0]), next);
+    else if (this.view) draw(this.view, nowMs(), next, also);
     if (next.length === this.picture.length && next.every((byte, at) => byte === this.picture[at])) return;
     this.picture = next;
     this.paint();

@@ -25,12 +25,15 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
 
 const isOurTable = (name: string): boolean => SETTINGS.some(each => each.key.startsWith(`${name}.`));
 
-function* flat(tree: Record<string, unknown>, prefix: string): Iterable<[string, unknown]> {
+function* leaves(tree: Record<string, unknown>, prefix: string): Iterable<[string, unknown]> {
   for (const [key, value] of Object.entries(tree)) {
-    if (isTable(value) && Object.keys(value).length) yield* flat(value, `${prefix}${key}.`);
+    if (isTable(value) && Object.keys(value).length) yield* leaves(value, `${prefix}${key}.`);
     else if (!(isTable(value) && isOurTable(prefix + key))) yield [prefix + key, plain(value)];
   }
 }
+
+/** Nested tables, with integers as bigint, as settings by key. */
+export const flat = (tree: Record<string, unknown>): Record<string, unknown> => Object.fromEntries(leaves(tree, ''));
 
 /** Where something stands in a file, from 1. */
 export type Place = [line: number, column: number];
@@ -61,7 +64,7 @@ export function readToml(text: string, file: string): Values {
     const says = `this is no TOML: ${said.slice(0, 1).toLowerCase()}${said.slice(1)}`;
     throw refused([{ place: [error.line, error.column], key: '', value: null, says }], file);
   }
-  const found = [...flat(tree, '')];
+  const found = Object.entries(flat(tree));
   const places = keyPlaces(source);
   const problems = found.flatMap(([key, value]): FileProblem[] => {
     const place = placeOf(key, places);

@@ -143,7 +143,7 @@ export class SettingsForm {
   constructor(base: Values) {
     this.base = base;
     const panel = at('panel-settings');
-    const pick = h('input', { type: 'file', accept: '.toml', id: 'load', hidden: true });
+    const pick = h('input', { type: 'file', accept: '.toml,.zip', id: 'load', hidden: true });
     pick.addEventListener('change', () => {
       if (pick.files?.[0]) this.onLoad(pick.files[0]);
       pick.value = '';
