@@ -23,7 +23,7 @@ def load(folder: Path | None = None) -> Application:
     version, base = versions(folder)
     try:
         files = {path.removeprefix("lib/"): data for path, data in firmware_files(folder).items()}
-    except (OSError, ValueError) as error:  # ContentsError is one, and what the compiler says
+    except (OSError, ValueError, SyntaxError) as error:  # ContentsError is one, and what the compiler says
         raise InvalidError(f"The firmware in {folder} can't be made ready: {error}", "Nothing was sent.") from error
     modules = {path: data for path, data in files.items() if path.startswith(_MODULES)}
     if any(path.endswith("/call.py") for path in modules):

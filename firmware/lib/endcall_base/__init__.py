@@ -118,22 +118,21 @@ class Slots:
         if crashes >= CRASHES:
             return
         if self.state == TRIAL and self.tries >= TRIES:
-            self._give_up()
-        for slot in (self.slot, self.former):
-            if slot == FACTORY:
-                return
-            if not self.is_sound(slot):
-                self.failed, self.why = slot, DAMAGED
-            elif self.state == TRUSTED or slot != self.slot or self._count():
-                self.running = slot
-                return
+            self._give_up(UNCONFIRMED)
+        while self.slot != FACTORY and not self.is_sound(self.slot):
+            self._give_up(DAMAGED)
+        if self.state == TRUSTED or self._count():
+            self.running = self.slot
+        elif self.is_sound(self.former):
+            self.running = self.former
 
-    def _give_up(self):
+    def _give_up(self, why):
+        """Go back to the application before, once and for all."""
         self.is_new = True
         try:
-            self._keep(self.former, FACTORY, TRUSTED, 0, self.slot, UNCONFIRMED)
+            self._keep(self.former, FACTORY, TRUSTED, 0, self.slot, why)
         except OSError:  # the next start will try again
-            self.failed, self.why = self.slot, UNCONFIRMED
+            self.failed, self.why = self.slot, why
             self.slot, self.former, self.state = self.former, FACTORY, TRUSTED
 
     def _count(self):
@@ -166,7 +165,7 @@ class Slots:
 
     def is_sound(self, slot):
         """Whether what is in a slot fits and is undamaged. Reads all of it."""
-        if not self.fits(slot):
+        if slot == FACTORY or not self.fits(slot):
             return False
         found = self.header(slot)
         piece = memoryview(bytearray(2048))
