@@ -124,6 +124,12 @@ class Device implements Link {
         this.upload = null;
         return ok();
       }
+      case 'prompt_read': {
+        const data = this.prompts.get(message['name'] as string);
+        if (!data) return { answer: { error: 'invalid', say: 'none' } };
+        const from = message['at'] as number;
+        return ok({ bytes: data.length }, data.slice(from, from + 1024));
+      }
       case 'prompt_remove':
         if (!this.prompts.delete(message['name'] as string)) return { answer: { error: 'invalid', say: 'none' } };
         return ok();
@@ -196,6 +202,32 @@ test('a chunk that arrives damaged is sent again', async () => {
   await client.putPrompt('a.wav', new Uint8Array(3000));
   assert.equal(device.prompts.get('a.wav')?.length, 3000);
   assert.equal(device.asked.filter(asked => asked === 'prompt_begin').length, 1);
+});
+
+test('a stored prompt is read back whole, and a damaged one is not taken for it', async () => {
+  const { device, client } = await connected();
+  const data = Uint8Array.from({ length: 3000 }, (_, at) => at % 256);
+  device.prompts.set('a.wav', data);
+  device.faults['prompt_read'] = lose;
+  const told: number[] = [];
+  assert.deepEqual(await client.readPrompt('a.wav', got => told.push(got)), data);
+  assert.deepEqual(told, [1024, 2048, 3000]);
+  const reading = client.readPrompt('a.wav', got => {
+    if (got === 1024) device.prompts.set('a.wav', data.map((byte, at) => (at === 2000 ? byte ^ 1 : byte)));
+    if (got === 3000) device.prompts.set('a.wav', data);
+  });
+  await assert.rejects(reading, kind('not_verified'));
+  await assert.rejects(client.readPrompt('b.wav'), kind('invalid'));
+});
+
+test('a break of the line is never asked for twice', async () => {
+  const { device, client } = await connected();
+  device.faults['test'] = lose;
+  await assert.rejects(client.test('relay', 100), kind('no_answer'));
+  assert.deepEqual(device.asked, ['test']);
+  device.faults['test'] = lose;
+  await client.test('look', 0);
+  assert.deepEqual(device.asked, ['test', 'test', 'test']);
 });
 
 test('an upload can be stopped', async () => {

@@ -339,6 +339,8 @@ def levels() -> list[dict[str, Any]]:
             for at in range(rate_hz * 4)
         ]
         samples += [0] * int(pause_s * rate_hz)
+        for at in range(rate_hz):  # 25 dB and 40 dB lower: the first is still speech, the second a pause
+            samples[at] = int(samples[at] / (17.8 if at < rate_hz // 2 else 100))
         level = loudness.measure(samples, rate_hz)
         about = {"rate_hz": rate_hz, "hz": hz, "peak": peak, "pause_s": pause_s}
         found.append(about | {"level": level.as_dict(), "text": str(level), "concerns": loudness.concerns(level)})

@@ -373,6 +373,14 @@ def test_a_preset_fills_its_values_and_the_hand_goes_before_it(visit, bridge, de
     assert rules(desk)["release.flash_ms"] == 150
 
 
+def test_who_closes_the_port_is_told_how_to_come_back(visit, bridge):
+    page = visit(bridge)
+    page.connect()
+    page.setting("usb.access").select_option("service")
+    page.page.locator("#write").click()
+    assert "hold its button for 5 s" in page.text("#review")
+
+
 def test_a_prompt_that_is_not_there_is_not_written(visit, bridge, desk):
     page = visit(bridge)
     page.connect()

@@ -13,6 +13,13 @@ const SURENESS: Record<string, string> = {
   L: 'low: inference. Try it on your own line first',
 };
 
+/** What follows from a change of usb.access, which this page itself depends on. */
+const ACCESS: Record<string, string> = {
+  open: 'From its next start on, the device always has its port.',
+  service: 'From its next start on, the device has no port. For this page, hold its button for 5 s while you plug it in.',
+  develop: 'From its next start on, settings can only be read. To leave it, write the device anew: endcall image',
+};
+
 /** "call.min_warn_s" as a person says it: "Min warn". */
 function label({ name }: Setting): string {
   const words = name.replace(/_(s|ms|db|pct|ma)$/, '').replaceAll('_', ' ');
@@ -332,6 +339,7 @@ export class SettingsForm {
         h('tbody', {}, ...rows)),
       !preset || preset.sureness === 'H' ? '' : h('p', { class: 'hint caution' },
         `Preset ${preset.name}: sureness ${preset.sureness}, ${SURENESS[preset.sureness]}. End a call on your own line before you rely on it.`),
+      keys.includes('usb.access') ? h('p', { class: 'hint caution' }, ACCESS[String(changes['usb.access'])] ?? '') : '',
       h('p', { class: 'buttons' },
         h('button', { type: 'button', class: 'quiet', click: () => dialog.close() }, 'Not now'),
         h('button', {
