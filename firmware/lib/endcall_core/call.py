@@ -204,8 +204,31 @@ class Call:
     def copy(self):
         """A second Call that is equal in every field."""
         twin = Call(self.rules, self.since_ms)
-        for name in Call.FIELDS:
-            setattr(twin, name, getattr(self, name))
+        # One by one: a loop with setattr takes 2 ms longer on the Pico, in every step.
+        twin.state = self.state
+        twin.checking = self.checking
+        twin.checked_ms = self.checked_ms
+        twin.in_episode = self.in_episode
+        twin.began_ms = self.began_ms
+        twin.warnings = self.warnings
+        twin.warned_s = self.warned_s
+        twin.is_threat = self.is_threat
+        twin.apologised = self.apologised
+        twin.prompt_ms = self.prompt_ms
+        twin.prompt_since_ms = self.prompt_since_ms
+        twin.finished_ms = self.finished_ms
+        twin.attempts = self.attempts
+        twin.dropped = self.dropped
+        twin.fault = self.fault
+        twin.is_down = self.is_down
+        twin.down_ms = self.down_ms
+        twin.up_ms = self.up_ms
+        twin.gesture = self.gesture
+        twin.deaf_until_ms = self.deaf_until_ms
+        twin.refused_ms = self.refused_ms
+        twin.handset_down = self.handset_down
+        twin.aged_ms = self.aged_ms
+        twin.deadline_ms = self.deadline_ms
         return twin
 
 

@@ -18,6 +18,7 @@ RED = (255, 0, 0)
 BLUE = (0, 80, 255)
 MAGENTA = (255, 0, 200)
 CYAN = (0, 255, 255)
+DARK = (0, 0, 0)
 
 BREATHE_MS = 2000  # 0.5 Hz: "slow" is 0.4..0.8 Hz in IEC 60073
 CALM_IN_MS = 4000  # breathe in for 4 s, out for 6 s
@@ -32,22 +33,16 @@ TURN_MS = 2000  # "here I am": once round in this time, so that no pixel comes f
 
 #: What else the picture may have to say besides the call.
 SERVICE, PRACTICE, HERE = 1, 2, 4
+#: A press that the call does not know of yet.
+FELT = 8
 
 
-def _fill(out, first, count, colour):
-    """Paint `count` pixels clockwise from `first`, around 12 o'clock if need be."""
-    pixels = len(out) // 3
-    red, green, blue = colour
-    for index in range(first, first + count):
-        at = index % pixels * 3
-        out[at] = red
-        out[at + 1] = green
-        out[at + 2] = blue
+# A picture is a list of arcs, each painted over the ones before: (first pixel, how many clockwise, colour). Nothing is
+# done pixel by pixel: on the Pico a loop over 72 bytes takes as long as sending them all to the ring.
 
 
-def _scale_all(out, factor, whole):
-    for at in range(len(out)):
-        out[at] = out[at] * factor // whole
+def _scaled(colour, factor, whole):
+    return tuple([part * factor // whole for part in colour])
 
 
 def _breathe(since_ms, in_ms, out_ms, is_reduced):
@@ -69,29 +64,24 @@ def _part(pixels, done, whole):
     return min(pixels, (pixels * done + whole - 1) // whole)
 
 
-def _ready(call, since_ms, out, is_reduced):
-    _fill(out, 0, 1, DIM_WHITE)
+def _ready(call, since_ms, pixels, is_reduced):
+    return [(0, 1, DIM_WHITE)]
 
 
-def _warn(call, since_ms, out, is_reduced):
-    pixels = len(out) // 3
+def _warn(call, since_ms, pixels, is_reduced):
     half = pixels // 2
-    _fill(out, 0, half, AMBER)
-    _scale_all(out, _breathe(since_ms, BREATHE_MS // 2, BREATHE_MS // 2, is_reduced), 256)
+    level = _breathe(since_ms, BREATHE_MS // 2, BREATHE_MS // 2, is_reduced)
     min_warn_ms = call.rules["call.min_warn_s"] * 1000
     filled = _part(pixels - half, since_ms, min_warn_ms) if since_ms < min_warn_ms else pixels - half
-    _fill(out, half, filled, DIM_AMBER)
+    return [(0, half, _scaled(AMBER, level, 256)), (half, filled, DIM_AMBER)]
 
 
-def _watch(call, since_ms, out, is_reduced):
-    quarter = len(out) // 12
+def _watch(call, since_ms, pixels, is_reduced):
     whole_ms = call.rules["call.watch_s"] * 1000
-    _fill(out, 0, max(1, _part(quarter, whole_ms - since_ms, whole_ms)), AMBER)
+    return [(0, max(1, _part(pixels // 4, whole_ms - since_ms, whole_ms)), AMBER)]
 
 
-def _enforce(call, since_ms, out, is_reduced):
-    pixels = len(out) // 3
-    _fill(out, 0, pixels, RED)
+def _enforce(call, since_ms, pixels, is_reduced):
     dot = 0
     if call.finished_ms is not None:
         dot = pixels - 1
@@ -99,51 +89,42 @@ def _enforce(call, since_ms, out, is_reduced):
         dot = min(pixels - 1, pixels * max(0, since_ms) // call.prompt_ms)
     if is_reduced:
         dot -= dot % max(1, pixels // STEPS)
-    _fill(out, dot, 1, WHITE)
+    return [(0, pixels, RED), (dot, 1, WHITE)]
 
 
-def _release(call, since_ms, out, is_reduced):
-    pixels = len(out) // 3
-    _fill(out, 0, pixels, RED)
-    if call.state == states.RELEASE:
-        _fill(out, -1, 3, (0, 0, 0))
+def _release(call, since_ms, pixels, is_reduced):
+    return [(0, pixels, RED), (-1, 3, DARK)] if call.state == states.RELEASE else [(0, pixels, RED)]
 
 
-def _recover(call, since_ms, out, is_reduced):
-    pixels = len(out) // 3
+def _recover(call, since_ms, pixels, is_reduced):
     if not call.handset_down and since_ms < states.HANDSET_HINT_MS:
         arc = max(1, pixels // 6)
-        _fill(out, -(arc // 2), arc, BLUE)
-        _fill(out, pixels // 2 - arc // 2, arc, BLUE)
-        return
+        return [(-(arc // 2), arc, BLUE), (pixels // 2 - arc // 2, arc, BLUE)]
     whole_ms = call.rules["call.recover_s"] * 1000
-    _fill(out, 0, max(1, _part(pixels, whole_ms - since_ms, whole_ms)), BLUE)
-    _scale_all(out, _breathe(since_ms, CALM_IN_MS, CALM_OUT_MS, is_reduced), 256)
+    level = _breathe(since_ms, CALM_IN_MS, CALM_OUT_MS, is_reduced)
+    return [(0, max(1, _part(pixels, whole_ms - since_ms, whole_ms)), _scaled(BLUE, level, 256))]
 
 
-def _fault(call, since_ms, out, is_reduced):
+def _fault(call, since_ms, pixels, is_reduced):
     """An X of four; the lit dots between them, clockwise from 12 o'clock, count the fault's number.
 
     A ring of fewer than 12 pixels has fewer than 8 places between them; a number that does not fit fills them all.
     """
-    pixels = len(out) // 3
-    corners = tuple([(pixels + 2 * pixels * quarter) // 8 for quarter in range(4)])
-    left = call.fault
-    for index in range(pixels):
-        if index not in corners and left:
-            _fill(out, index, 1, DIM_WHITE)
-            left -= 1
-    for index in corners:
-        _fill(out, index, 1, MAGENTA)
+    corners = [(pixels + 2 * pixels * quarter) // 8 for quarter in range(4)]
+    between = [index for index in range(pixels) if index not in corners]
+    arcs = [(index, 1, DIM_WHITE) for index in between[: call.fault]]
+    return arcs + [(index, 1, MAGENTA) for index in corners]
 
 
-def _here(now_ms, out, is_reduced):
-    pixels = len(out) // 3
+def _here(now_ms, pixels, is_reduced):
     at = now_ms % TURN_MS * pixels // TURN_MS
     if is_reduced:
         at -= at % max(1, pixels // STEPS)
-    _fill(out, at, max(1, pixels // 4), CYAN)
+    return [(at, max(1, pixels // 4), CYAN)]
 
+
+#: States whose picture does not move.
+STILL = (states.READY, states.RELEASE, states.CONFIRM, states.FAULT)
 
 _PICTURES = {
     states.READY: _ready,
@@ -162,43 +143,71 @@ def draw(call, now_ms, out, also=0):
 
     `also`: SERVICE while the service window is open (a slow cyan dot at 6 o'clock), PRACTICE while nothing is
     connected to the line (every 6th pixel white), HERE while a host asks which device it talks to (a cyan arc that
-    goes round, in place of all but an episode). Allocates nothing that grows with the ring.
+    goes round, in place of all but an episode), FELT when the button just went down.
     """
     rules = call.rules
-    for at in range(len(out)):
-        out[at] = 0
+    pixels = len(out) // 3
     since_ms = max(0, ticks.diff(now_ms, call.since_ms))
     if call.state == states.ENFORCE and call.prompt_ms:
         since_ms = max(0, ticks.diff(now_ms, call.prompt_since_ms))
     is_reduced = rules["ring.reduced_motion"]
     if also & HERE and not call.in_episode:
-        _here(now_ms, out, is_reduced)
+        arcs = _here(now_ms, pixels, is_reduced)
     else:
-        _PICTURES[call.state](call, since_ms, out, is_reduced)
-    pixels = len(out) // 3
+        arcs = _PICTURES[call.state](call, since_ms, pixels, is_reduced)
     if also & SERVICE:
         level = _breathe(now_ms, BREATHE_MS, BREATHE_MS, is_reduced)
-        _fill(out, pixels // 2, 1, (0, CYAN[1] * level // 256, CYAN[2] * level // 256))
+        arcs.append((pixels // 2, 1, _scaled(CYAN, level, 256)))
     if also & PRACTICE:
         for index in range(0, pixels, 6):
-            _fill(out, index, 1, WHITE)
+            arcs.append((index, 1, WHITE))
     if call.refused_ms is not None and ticks.diff(now_ms, call.refused_ms) < REFUSED_MS:
-        _fill(out, pixels // 2, 1, WHITE)
-    if is_felt(call, now_ms):
-        for at in range(len(out)):
-            out[at] = min(255, out[at] + FELT_PLUS)
-    _limit(out, rules["ring.brightness_pct"], rules["ring.current_limit_ma"])
+        arcs.append((pixels // 2, 1, WHITE))
+    _paint(out, arcs, FELT_PLUS if also & FELT or is_felt(call, now_ms) else 0, rules)
+
+
+def is_still(call, now_ms, also=0):
+    """Whether the picture stays as it is until something happens, so that it need not be drawn again."""
+    return call.state in STILL and not also & (SERVICE | HERE | FELT) and not is_felt(call, now_ms)
 
 
 def plain(rules, colour, out):
     """Paint all of `out` in one colour, as bright as the settings allow."""
-    _fill(out, 0, len(out) // 3, colour)
-    _limit(out, rules["ring.brightness_pct"], rules["ring.current_limit_ma"])
+    _paint(out, [(0, len(out) // 3, colour)], 0, rules)
 
 
-def is_felt(call, now_ms):
-    """Whether a press is shown: while the button is down, and for 100 ms from its leading edge at least."""
-    return call.is_down or (call.down_ms != call.up_ms and ticks.diff(now_ms, call.down_ms) < FELT_MS)
+def _paint(out, arcs, plus, rules):
+    """Paint `arcs` on a dark ring, every channel brighter by `plus`, as bright as `rules` allow.
+
+    Brightness and current limit go by the whole frame: where the arcs together might draw too much, it is painted at
+    full brightness first, to see what it would draw. A lit pixel keeps at least 1 of 255, or a dim setting would turn
+    dots dark.
+    """
+    arcs.insert(0, (0, len(out) // 3, DARK))
+    if plus:
+        arcs = [(first, count, tuple([min(255, part + plus) for part in colour])) for first, count, colour in arcs]
+    factor, whole, limit_ma = rules["ring.brightness_pct"], 100, rules["ring.current_limit_ma"]
+    most = 0
+    for _, count, colour in arcs:
+        most += count * sum(colour)
+    if most * CHANNEL_MA * factor > 25500 * limit_ma:
+        for first, count, colour in arcs:
+            _fill(out, first, count, colour)
+        ma = current_ma(out) * factor // 100
+        if ma > limit_ma:
+            factor, whole = factor * limit_ma, 100 * ma
+    for first, count, colour in arcs:
+        _fill(out, first, count, [part and max(1, part * factor // whole) for part in colour])
+
+
+def _fill(out, first, count, colour):
+    """Paint `count` pixels clockwise from `first`, around 12 o'clock if need be."""
+    pixels = len(out) // 3
+    first %= pixels
+    over = max(0, first + count - pixels)
+    out[3 * first : 3 * (first + count - over)] = bytes(colour) * (count - over)
+    if over:
+        out[: 3 * over] = bytes(colour) * over
 
 
 def current_ma(out):
@@ -206,15 +215,6 @@ def current_ma(out):
     return sum(out) * CHANNEL_MA // 255
 
 
-def _limit(out, brightness_pct, limit_ma):
-    """Scale `out` to the brightness, and further down where it would draw more than `limit_ma`.
-
-    A lit pixel keeps at least 1 of 255, or a dim setting would turn dots dark.
-    """
-    factor, whole = brightness_pct, 100
-    ma = current_ma(out) * brightness_pct // 100
-    if ma > limit_ma:
-        factor, whole = brightness_pct * limit_ma, 100 * ma
-    for at in range(len(out)):
-        if out[at]:
-            out[at] = max(1, out[at] * factor // whole)
+def is_felt(call, now_ms):
+    """Whether a press is shown: while the button is down, and for 100 ms from its leading edge at least."""
+    return call.is_down or (call.down_ms != call.up_ms and ticks.diff(now_ms, call.down_ms) < FELT_MS)

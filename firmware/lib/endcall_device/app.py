@@ -14,6 +14,7 @@ store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Promp
 slots()               `endcall_base.Slots`, loaded; it knows which application runs
 restart(is_bootloader) restarts the chip at once, into its bootloader or into this program
 feed()                tells the watchdog that every task had its turn
+tidy()                collects garbage; called when a turn found nothing to do, now and then
 rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
 crashes, forgive()    how often in a row the firmware crashed before this start; called after ten good minutes
 identity              dict for `hello`: runtime, serial, access
@@ -30,6 +31,9 @@ from .service import Service
 from .store import StoreError
 from .upload import UploadError
 
+# A collection of garbage takes 14 ms of the Pico, and one by itself comes when memory is needed: under a press, say. So
+# it is done before it is due, in a turn that has nothing else to do.
+LITTER_MAX = 30  # some 0.7 KB each
 FRAME_MS = 40  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
@@ -56,6 +60,7 @@ class Parts:
         "restart",
         "feed",
         "rest",
+        "tidy",
         "crashes",
         "forgive",
         "identity",
@@ -91,6 +96,8 @@ class App:
         self._compact_after_ms = None  # after a compaction failed: when to try again
         self._frame_ms = now_ms
         self._shown = b""
+        self._is_still = False  # the picture that is shown will do until something happens
+        self._litter = 0  # pictures, steps and turns with traffic since memory was last tidied up
         self._restart = None  # the restart a host asked for: into the bootloader, or not
         self._restart_ms = 0  # when it may happen
         self._wants_trust = False
@@ -117,6 +124,8 @@ class App:
                 self._test.felt(event)
                 self._show(now_ms)
             else:
+                if event == machine.BUTTON_DOWN:
+                    self._show(now_ms, picture.FELT)  # at once: a step of the call takes longer than a picture
                 self._happen(event, button.at_ms)
             event = button.poll()
         self._watch_line(now_ms)
@@ -126,17 +135,24 @@ class App:
             self._happen(machine.PROMPT_DONE, now_ms, self._playing)
         if ticks.diff(now_ms, self.call.deadline_ms) >= 0:
             self._happen(machine.TIME, now_ms)
-        if ticks.diff(now_ms, self._frame_ms) >= FRAME_MS:
+        if not self._is_still and ticks.diff(now_ms, self._frame_ms) >= FRAME_MS:
             self._show(now_ms)
         is_moving = self._service.turn(now_ms)
         self._keep_house(now_ms)
         parts.feed()
-        if not is_moving:
+        if is_moving:
+            self._litter += 1
+        elif self._litter > LITTER_MAX:
+            self._litter = 0
+            parts.tidy()
+        else:
             parts.rest()
 
     def _happen(self, event, now_ms, arg=None):
         before = self.call
         self.call, actions = machine.step(before, event, now_ms, arg)
+        self._is_still = False
+        self._litter += 1
         if self.call.state != before.state or self.call.is_down != before.is_down:
             self._show(now_ms)  # before anything that takes time: a press is acknowledged at once
         self._carry_out(actions, now_ms)
@@ -159,13 +175,16 @@ class App:
             elif seen == "DROPPED":
                 self._happen(machine.LINE_DROPPED, now_ms)
 
-    def _show(self, now_ms):
+    def _show(self, now_ms, felt=0):
         self._frame_ms = now_ms
+        self._litter += 1
         ring = self.parts.ring
         if self._test:
             self._test.draw(ring.buffer)
+            self._is_still = False
         else:
-            picture.draw(self.call, now_ms, ring.buffer, self.also)
+            picture.draw(self.call, now_ms, ring.buffer, self.also | felt)
+            self._is_still = picture.is_still(self.call, now_ms, self.also | felt)
         if ring.buffer != self._shown:
             self._shown = bytes(ring.buffer)
             ring.show()
@@ -333,11 +352,13 @@ class App:
 
     def say_here(self, seconds):
         """Let the ring go round for `seconds`; 0 ends it."""
+        self._is_still = False
         self._here_s = self.uptime_s + seconds
         self.also = self.also | picture.HERE if seconds else self.also & ~picture.HERE
 
     def practise(self, is_on):
         """Practice: all goes its way, but nothing reaches the line and nothing is recorded. For an hour at most."""
+        self._is_still = False
         self._practice_s = self.uptime_s + PRACTICE_S if is_on else None
         self.also = self.also | picture.PRACTICE if is_on else self.also & ~picture.PRACTICE
 
@@ -392,6 +413,7 @@ class App:
             self.parts.ring.resize(values["ring.pixels"])
         self.call = machine.with_rules(self.call, values)
         self._shown = b""
+        self._is_still = False
 
     def restart(self, is_bootloader):
         """Restart, into the bootloader or not, as soon as the answer is gone and no call is in progress."""

@@ -63,6 +63,7 @@ def build(decision, running):
         restart=_restart,
         feed=microcontroller.watchdog.feed if decision not in (access.DEVELOP, access.RESCUE) else _no_watchdog,
         rest=_rest,
+        tidy=gc.collect,
         crashes=crash.count(),
         forgive=crash.forgive,
         identity=identity,

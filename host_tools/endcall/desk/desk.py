@@ -94,6 +94,7 @@ class Desk:
                 restart=self._restart,
                 feed=self._feed,
                 rest=lambda: None,
+                tidy=lambda: None,
                 crashes=self.crashes,
                 forgive=self._forgive,
                 identity={
