@@ -10,7 +10,7 @@ STOCK := PYTHONPATH=tests $(BIN)/python -c 'from emulator.stock import stock_uf2
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check emulator image bench hardware torture docs reference clean
+.PHONY: help setup demo test quick check emulator image bench hardware torture docs reference web clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,6 +38,7 @@ check: $(READY) ## format, lint, types, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m endcall.reference --check
+	$(BIN)/python host_tools/web/build.py --check
 
 emulator: $(READY) ## the real CircuitPython on an emulated Pico
 	$(PYTEST) $(PARALLEL) tests/emulator
@@ -52,6 +53,8 @@ hardware: $(READY) ## build and check the hardware folder (installs KiCad)
 reference: $(READY) ## write the generated pages in docs/ again
 	$(BIN)/python -m endcall.reference
 	$(BIN)/python -m endcall.card docs/card
+	PYTHONPATH=tests $(BIN)/python -m web.golden
+	$(BIN)/python host_tools/web/build.py
 
 bench: ## measure on the emulated Pico (not yet)
 	@echo "make bench: not yet; the numbers that exist are asserted by make emulator" >&2; exit 1
@@ -62,5 +65,8 @@ torture: ## break it on purpose, for hours (not yet)
 docs: $(READY) ## build/site: the documentation, with search
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python tools/documentation.py
 
+web: $(READY) ## build the configurator's page for the browser
+	$(BIN)/python host_tools/web/build.py
+
 clean: ## remove everything that was built
-	rm -rf build dist $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist host_tools/web/node_modules $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from endcall.commands.shared import emit, options
+from endcall.commands.shared import emit, examples, options
 
 
+@examples("endcall card card.pdf", "endcall card karte.svg --language de --settings office.toml")
 @click.command()
 @options("--json")
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))

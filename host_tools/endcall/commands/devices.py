@@ -12,6 +12,7 @@ from endcall.commands.shared import (
     chosen_device,
     device_options,
     emit,
+    examples,
     note,
     prompt_uses,
     title,
@@ -20,6 +21,7 @@ from endcall.errors import EndcallError
 from endcall_core.version import FIRMWARE
 
 
+@examples("endcall list", "endcall list --json")
 @click.command("list")
 @device_options
 def list_command() -> None:
@@ -68,6 +70,7 @@ def list_command() -> None:
             note(str(connect.not_in_service(device.found)))
 
 
+@examples("endcall info", "endcall info --serial E6614103E7452D2F")
 @click.command()
 @device_options
 def info() -> None:
@@ -93,6 +96,7 @@ def info() -> None:
     emit("info", facts, human)
 
 
+@examples("endcall status", "endcall status --once --json")
 @click.command()
 @device_options
 @click.option("--once", is_flag=True, help="One look, then end.")

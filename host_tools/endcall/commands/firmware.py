@@ -17,6 +17,7 @@ from endcall.commands.shared import (
     device_options,
     emit,
     everyone_option,
+    examples,
     note,
     on_devices,
     progress_bar,
@@ -42,16 +43,14 @@ def firmware() -> None:
     """
 
 
+@examples("endcall firmware check", "endcall firmware check --all --exit-code")
 @firmware.command("check")
 @device_options
 @everyone_option
 @_folder_option
 @click.option("--exit-code", is_flag=True, help="End with 8 where an update is due.")
 def firmware_check(everyone: bool, folder: Path | None, exit_code: bool) -> None:
-    """Compare what runs on a device with what this endcall brings.
-
-    Example: endcall firmware check --all --exit-code
-    """
+    """Compare what runs on a device with what this endcall brings."""
     from endcall import application, firmware
     from endcall.errors import DriftError
 
@@ -95,6 +94,7 @@ def _line(result: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
+@examples("endcall firmware update", "endcall firmware update --all")
 @firmware.command("update")
 @device_options
 @everyone_option
@@ -105,8 +105,6 @@ def firmware_update(everyone: bool, wait_s: float, folder: Path | None, force: b
     """Bring the firmware of this endcall onto a device, try it, and confirm it.
 
     Waits while a call is in progress. If the new version does not start or finds a fault, the one before is back.
-
-    Example: endcall firmware update --serial E6614864D3417A36
     """
     from endcall import application, firmware
 
@@ -134,6 +132,7 @@ def firmware_update(everyone: bool, wait_s: float, folder: Path | None, force: b
     settle(results)
 
 
+@examples("endcall firmware rollback --serial E6614103E7452D2F")
 @firmware.command("rollback")
 @device_options
 @timeout_option

@@ -13,9 +13,19 @@ import click
 if TYPE_CHECKING:
     from endcall.connect import Choice
 
-from endcall.commands.shared import chosen, chosen_device, device_options, emit, note, progress_bar, timeout_option
+from endcall.commands.shared import (
+    chosen,
+    chosen_device,
+    device_options,
+    emit,
+    examples,
+    note,
+    progress_bar,
+    timeout_option,
+)
 
 
+@examples("endcall flash", "endcall flash --runtime circuitpython.uf2 --settings office.toml")
 @click.command()
 @device_options
 @timeout_option
@@ -48,7 +58,6 @@ def flash(
 
     Hold BOOTSEL while plugging a blank Pico in. One that runs CircuitPython or endcall is sent there by itself.
 
-    Example: endcall flash --settings office.toml
     """
     from endcall import flash as work
     from endcall import image_command

@@ -8,10 +8,15 @@ import click
 
 from endcall.commands.shared import (
     emit,
+    examples,
     options,
 )
 
 
+@examples(
+    "endcall image --runtime circuitpython.uf2 --output endcall.uf2",
+    "endcall image --runtime circuitpython.uf2 --settings office.toml --output endcall.uf2",
+)
 @click.command()
 @options("--json")
 @click.option("--runtime", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CircuitPython's UF2.")

@@ -197,9 +197,17 @@ def settle(results: list[dict[str, Any]]) -> None:
 
 
 def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """How a word of `get` or `set` goes on: a setting, or, behind one in `set`, a value of it."""
     from endcall.settings_file import KEYS
+    from endcall_core import settings
 
-    return [key for key in KEYS if key.startswith(incomplete)]
+    before = ctx.params.get(param.name or "") or ()
+    row = settings.find(before[-1]) if param.name == "pairs" and len(before) % 2 else None
+    words: tuple[str, ...] = KEYS
+    if row:
+        values = {settings.BOOL: ("true", "false"), settings.CHOICE: row[settings.LOW]}
+        words = tuple(map(str, values.get(row[settings.KIND], ())))
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def examples(*lines: str) -> Callable[[_Command], _Command]:

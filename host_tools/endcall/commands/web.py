@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from endcall.commands.shared import emit, note, options
+from endcall.commands.shared import emit, examples, note, options
 
 
+@examples("endcall web", "endcall web --output endcall.html")
 @click.command()
 @options("--json")
 @click.option("--no-browser", is_flag=True, help="Only say where the page is.")
