@@ -11,6 +11,6 @@ HANDSET_SENSE = 9  # low = handset is up; only meaningful while the line relay i
 I2S_BIT_CLOCK = 10
 I2S_WORD_SELECT = 11  # must be I2S_BIT_CLOCK + 1: one PIO program drives both by side-set
 I2S_DATA = 12
-DAC_MUTE = 22  # low = muted (PCM5102A XSMT)
+DAC_MUTE = 22  # low = muted, also while the pin floats (SD of the MAX98357A, with a pulldown)
 AUDIO_RELAY = 17  # high = DAC coupled to the line
 LED = 25  # on the Pico itself

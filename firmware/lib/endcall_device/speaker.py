@@ -1,8 +1,8 @@
 """The prompts' way to the line: WAV file, mixer, I2S DAC, and the relay that couples the DAC to the line.
 
-The I2S clocks run and the DAC is coupled only while a prompt plays. Around it the DAC stays in its soft-mute (the
-PCM5102A's XSMT ramps over 104 samples), so neither the clocks' start nor their end is heard; in between the
-mixer's level rises and falls in steps.
+The I2S clocks run and the DAC is coupled only while a prompt plays. Around it the DAC (MAX98357A) stays shut down, so
+neither the clocks' start nor their end is heard. It is on 7 ms after the mute is lifted and does not ramp when it is
+shut down; in between the mixer's level rises in steps.
 """
 
 import audiobusio
