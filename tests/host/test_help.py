@@ -83,7 +83,7 @@ def test_completion(computer, shell):
 def test_the_shell_is_told_how_a_word_goes_on(words, wanted, monkeypatch):
     from click.testing import CliRunner
 
-    *before, last = words.split()
+    before = words.split()[:-1]
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(before)))
     result = CliRunner().invoke(cli, [], prog_name="endcall", env={"_ENDCALL_COMPLETE": "bash_complete"})

@@ -202,11 +202,11 @@ def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     from endcall_core import settings
 
     before = ctx.params.get(param.name or "") or ()
-    row = settings.find(before[-1]) if param.name == "pairs" and len(before) % 2 else None
     words: tuple[str, ...] = KEYS
-    if row:
-        values = {settings.BOOL: ("true", "false"), settings.CHOICE: row[settings.LOW]}
-        words = tuple(map(str, values.get(row[settings.KIND], ())))
+    if param.name == "pairs" and len(before) % 2:
+        row: Any = settings.find(before[-1])
+        kind = row[settings.KIND] if row else None
+        words = ("true", "false") if kind == settings.BOOL else row[settings.LOW] if kind == settings.CHOICE else ()
     return [word for word in words if word.startswith(incomplete)]
 
 
