@@ -7,10 +7,14 @@ and on a sync. The NVM is programmed without an erase where all its target bytes
 
 from __future__ import annotations
 
+import random
+
 SECTOR, PAGE = 4096, 256
 
 #: How much of the operation in which the plug is pulled still happens: nothing, a byte, a half, all but a byte, all.
 TEARS = (0, 1, 50, 99, 100)
+#: Or each bit that changes in it does so or not, by chance.
+BITS = -1
 
 
 class PowerCutError(BaseException):
@@ -18,12 +22,16 @@ class PowerCutError(BaseException):
 
 
 class Plug:
-    """Counts flash operations; the one numbered `pulled_at` is torn, and none comes after it."""
+    """Counts flash operations; the one numbered `pulled_at` is torn, and none comes after it.
 
-    def __init__(self, pulled_at: int | None = None, tear: int = 0) -> None:
+    noise: chooses the bits where `tear` is BITS.
+    """
+
+    def __init__(self, pulled_at: int | None = None, tear: int = 0, noise: random.Random | None = None) -> None:
         self.pulled_at = pulled_at
         self.tear = tear
         self.operations: list[str] = []
+        self._noise = noise or random.Random(0)
 
     @property
     def erases(self) -> int:
@@ -33,14 +41,21 @@ class Plug:
     def programs(self) -> int:
         return self.operations.count("program")
 
-    def share(self, name: str, length: int) -> int:
-        """How many of the `length` bytes of this operation are still done."""
-        if self.pulled_at is not None and len(self.operations) > self.pulled_at:
-            raise PowerCutError
+    def torn(self, name: str, before: bytes, after: bytes) -> bytes:
+        """What is in the flash when an operation that makes `after` of `before` is over, or was cut short."""
+        self.check()
         self.operations.append(name)
         if len(self.operations) - 1 != self.pulled_at:
-            return length
-        return {0: 0, 1: min(1, length), 50: length // 2, 99: length - 1, 100: length}[self.tear]
+            return after
+        length = len(after)
+        if self.tear == BITS:
+            done, one, other = (self._noise.getrandbits(8 * length) for _ in range(3))
+            # A half of the bits have changed, or few, or most.
+            done = self._noise.choice((done, done & one & other, done | one | other))
+            old, new = int.from_bytes(before, "little"), int.from_bytes(after, "little")
+            return (old & ~done | new & done).to_bytes(length, "little")
+        count = {0: 0, 1: min(1, length), 50: length // 2, 99: length - 1, 100: length}[self.tear]
+        return after[:count] + before[count:]
 
     def check(self) -> None:
         if self.pulled_at is not None and len(self.operations) > self.pulled_at:
@@ -54,21 +69,21 @@ class Sectors:
         self.data = data
         self.plug = plug
 
-    def erase(self, at: int) -> None:
-        count = self.plug.share("erase", SECTOR)
-        self.data[at : at + count] = b"\xff" * count
+    def _operate(self, name: str, at: int, after: bytes) -> None:
+        end = at + len(after)
+        self.data[at:end] = self.plug.torn(name, bytes(self.data[at:end]), after)
         self.plug.check()
 
+    def erase(self, at: int) -> None:
+        self._operate("erase", at, b"\xff" * SECTOR)
+
     def program(self, at: int, new: bytes) -> None:
-        """Program `new` at `at`, page by page; pages that are all 0xFF are left out, as the driver may."""
+        """Program `new` at `at`, page by page."""
         begin = at
         while begin < at + len(new):
             end = min(at + len(new), begin - begin % PAGE + PAGE)
-            part = new[begin - at : end - at]
-            count = self.plug.share("program", len(part))
-            for offset in range(count):
-                self.data[begin + offset] &= part[offset]
-            self.plug.check()
+            bits = int.from_bytes(self.data[begin:end], "little") & int.from_bytes(new[begin - at : end - at], "little")
+            self._operate("program", begin, bits.to_bytes(end - begin, "little"))
             begin = end
 
 

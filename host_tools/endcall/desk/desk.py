@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from endcall_base import FACTORY, Slots
 
 from endcall.contents import mutable_files
-from endcall_base import FACTORY, Slots
 from endcall_core import layout, version
 from endcall_device.app import App, Parts
 from endcall_device.blocks import BlockFile
@@ -60,13 +62,19 @@ class Desk:
         self.in_bootloader = False
         self._is_restarting = False
         self.line = parts.Line(self.clock, self.phone)
-        if not (folder / "nvm.bin").exists():
-            lay_out(folder, values)
+        self._lay_out(values)
         self._power_up()
 
+    def _lay_out(self, values: dict | None) -> None:
+        if not (self.folder / "nvm.bin").exists():
+            lay_out(self.folder, values)
+
+    def _nvm(self) -> Any:
+        path = self.folder / "nvm.bin"
+        return parts.Nvm(bytearray(path.read_bytes()), path.write_bytes)
+
     def _power_up(self) -> None:
-        nvm_path = self.folder / "nvm.bin"
-        self.nvm = parts.Nvm(bytearray(nvm_path.read_bytes()), nvm_path.write_bytes)
+        self.nvm = self._nvm()
         store = SettingsStore([self._file(path, layout.BLOCK_BYTES) for path in layout.STORE_PATHS])
         store.load()
         log = IncidentLog(self.nvm, self._file(layout.JOURNAL_PATH, layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES))
@@ -75,7 +83,7 @@ class Desk:
         running, firmware = self._choose_application()
         self.button = parts.Button(self.clock)
         self.ring = parts.Ring(store.values["ring.pixels"], self._keep_picture)
-        self.speaker = parts.Speaker(self.clock, self._keep_sound)
+        self.speaker = parts.Speaker(self.clock, self._keep_sound, self._content)
         breaks = self.line.breaks
         self.line = parts.Line(self.clock, self.phone)
         self.line.breaks = breaks
@@ -107,8 +115,11 @@ class Desk:
             )
         )
 
-    def _file(self, path: str, size: int) -> BlockFile:
+    def _file(self, path: str, size: int) -> Any:
         return BlockFile(str(self.folder / path.lstrip("/")), size, sync=lambda: None)
+
+    def _content(self, path: str) -> bytes:
+        return Path(path).read_bytes()
 
     def _slots(self, running: int = FACTORY) -> Slots:
         slots = Slots([self._file(path, layout.APP_BYTES) for path in layout.APP_PATHS], running)

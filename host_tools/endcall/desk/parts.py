@@ -80,12 +80,21 @@ class Ring:
 
 
 class Speaker:
-    """Plays by the clock. `heard` is called with (16-bit mono samples as bytes, rate_hz) as time passes."""
+    """Plays by the clock. `heard` is called with (16-bit mono samples as bytes, rate_hz) as time passes.
+
+    `content` reads a file of the drive.
+    """
 
     FADE_MS = 30
 
-    def __init__(self, clock: Clock, heard: Callable[[bytes, int], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        heard: Callable[[bytes, int], None],
+        content: Callable[[str], bytes] = lambda path: Path(path).read_bytes(),
+    ) -> None:
         self._clock = clock
+        self._content = content
         self._heard = heard
         self._samples = b""
         self._rate_hz = 0
@@ -97,7 +106,7 @@ class Speaker:
 
     def start(self, path: str, wav: Wav, gain_db: int, is_coupled: bool = True) -> None:
         self.is_coupled = is_coupled
-        data = Path(path).read_bytes()[wav.data_at : wav.data_at + wav.data_bytes]
+        data = self._content(path)[wav.data_at : wav.data_at + wav.data_bytes]
         self._samples = _amplify(data, 10 ** (gain_db / 20))
         self._rate_hz = wav.rate_hz
         self._started_ms = self._clock.total_ms
