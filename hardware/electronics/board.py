@@ -210,7 +210,8 @@ def silkscreen(b) -> None:
         ("CERN-OHL-P-2.0", 80, 42.4, 1.0, 0, 0.15),
         ("LINE SIDE", 80.5, 45.6, 1.6, 0, 0.25), ("up to 200 V when it rings", 81, 48.2, 1.0, 0, 0.15),
         ("LINE", 95.4, 48.4, 1.8, 0, 0.3), ("PHONE", 93.8, 33.4, 1.8, 0, 0.3),
-        ("USB SIDE", 48.5, 33.6, 1.6, 0, 0.25),
+        ("USB SIDE", 48.5, 33.6, 1.6, 0, 0.25), ("BUTTON", 34.5, 87.3, 1.0, 0, 0.15),
+        ("AUD_P", 51.0, 82.8, 0.8, 90, 0.15), ("AUD_N", 51.0, 87.6, 0.8, 90, 0.15),
     ]  # fmt: skip
     for words, x, y, size, rot, bold in fixed:
         text(b, words, x, y, size, rot, bold=bold)
@@ -253,26 +254,12 @@ def silkscreen(b) -> None:
         tall = by2 - by1 > bx2 - bx1
         for is_value, words in ((False, ref), (True, part.value)):
             which = f.Value() if is_value else f.Reference()
-            if is_value and ref in ("J3", "J4", "U1"):
+            if is_value and ref in ("J2", "J3", "J4", "U1", "TP5", "TP6"):
                 which.SetVisible(False)
                 continue
-            inside_ok = ref[0] == "R" or ref in (
-                "D7",
-                "D8",
-                "D9",
-                "D10",
-                "U1",
-                "U2",
-                "K1",
-                "K2",
-                "T1",
-                "PS1",
-                "C6",
-                "D5",
-                "F1",
-                "J3",
-                "J4",
-            )
+            named = ["C2", "C3", "C4", "C5", "C6", "C7", "D5", "D7", "D8", "D9", "D10", "F1", "J3", "J4", "J5"]
+            named += ["K1", "K2", "PS1", "T1", "U1", "U2"]
+            inside_ok = ref[0] == "R" or ref in named
             spots = []
             for size in (1.0, 0.9, 0.8):
                 if inside_ok and (is_value or ref[0] != "R"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: CERN-OHL-P-2.0
 
-"""The three footprints that KiCad's libraries lack, as text. usage: python -m hardware.electronics.footprints"""
+"""The four footprints that KiCad's libraries lack, as text. usage: python -m hardware.electronics.footprints"""
 
 from __future__ import annotations
 
@@ -72,10 +72,28 @@ def sidactor() -> str:
     return _footprint("SIDACtor_TO-92_P5.08mm", "SIDACtor in TO-92 with two leads, symmetrical", body)
 
 
+def sound_module() -> str:
+    """MAX98357A module in a 1x7 socket, parallel to the board, 11 mm above it. It reaches over the parts beside it.
+
+    17.78 x 19.05 mm, header 2.54 mm from one edge: the size of Adafruit's board (its .brd file); others are
+    within a millimetre of it. Courtyard and outline are those of the socket; corners show the module.
+    """
+    body = [_text("reference", "REF**", 7.62, -2.6, "F.SilkS"), _text("value", "MAX98357A", 7.62, 3, "F.Fab")]
+    body += _box(-1.27, -1.27, 16.51, 1.27)
+    x1, y1, x2, y2 = -1.27, -16.51, 16.51, 2.54
+    body.append(_rect(x1, y1, x2, y2, "F.Fab", 0.1))
+    for x, inward in ((x1, 2), (x2, -2)):
+        body += [_line(x, y1, x + inward, y1), _line(x, y1, x, y1 + 2), _line(x, y2 - 1, x, y2)]
+    for k in range(7):
+        body.append(_pad(str(k + 1), 2.54 * k, 0, 1.7, 1.0, "rect" if k == 0 else "circle"))
+    return _footprint("MAX98357A_Module", "I2S amplifier module, header LRC BCLK DIN GAIN SD GND VIN", body)
+
+
 def outputs() -> dict[str, str]:
     return {
         "Pico_Socket.kicad_mod": pico_socket(),
         "DCDC_XP_IHA01_SIP7.kicad_mod": dcdc_sip7(),
+        "MAX98357A_Module.kicad_mod": sound_module(),
         "SIDACtor_TO-92_P5.08mm.kicad_mod": sidactor(),
     }
 

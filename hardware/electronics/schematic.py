@@ -60,10 +60,10 @@ def _own_symbols() -> dict[str, list]:
         "endcall:Pico": box_symbol(
             "endcall:Pico", [pico(p) for p in range(1, 21)], [pico(p) for p in range(40, 20, -1)], 14
         ),
-        "endcall:DAC_Module": box_symbol(
-            "endcall:DAC_Module",
-            [("3", "BCK", io), ("4", "LCK", io), ("5", "DIN", io), ("6", "XSMT", io)],
-            [("1", "VIN", "passive"), ("8", "LOUT", "passive"), ("7", "AGND", "passive"), ("2", "GND", "passive")],
+        "endcall:MAX98357A_Module": box_symbol(
+            "endcall:MAX98357A_Module",
+            [("2", "BCLK", io), ("1", "LRC", io), ("3", "DIN", io), ("5", "SD", io)],
+            [("7", "VIN", "passive"), ("4", "GAIN", "passive"), None, ("6", "GND", "passive")],
             9,
         ),
         "endcall:74AHCT125": box_symbol(
@@ -233,41 +233,45 @@ def draw() -> Schematic:
 
     # ---------------------------------------------------------------- 3 sound
     s.block("3  Sound: module, fixed attenuator, transformer, coupling relay K2", 62, 50, 229, 104)
-    put("J5", 76, 64, text=((-4.5, -3.6), (-4.5, 3.8)))
-    for pin, net in (("3", "I2S_BCK"), ("4", "I2S_LCK"), ("5", "I2S_DIN"), ("6", "DAC_MUTE")):
+    put("J5", 75, 60, text=((-4.5, -3.0), (-2.0, -3.0)))
+    for pin, net in (("2", "I2S_BCK"), ("1", "I2S_LCK"), ("3", "I2S_DIN"), ("5", "DAC_MUTE")):
         s.label(net, f"J5.{pin}", left, 1)
-    s.label("+5V", "J5.1", up)
-    s.wire("J5.7", ("x", 83), (83, 65.5), "J5.2")
-    s.dot((83, 65.5))
-    s.label("GND", (83, 65.5), down, 0.5)
-    put("R13", 67, 71)
+    s.wire("J5.4", ("x", 83), (83, 58.5), "J5.7")
+    s.label("+5V", (83, 58.5), up)
+    s.label("GND", "J5.6", right)
+    put("R13", 67, 68)
     s.label("DAC_MUTE", "R13.1", up, 0)
     s.label("GND", "R13.2", down)
-    put("R14", 98, 63.5, rot=90)
-    s.wire("J5.8", "R14.1")
-    s.label("DAC_L", (88, 63.5), right)
-    put("C5", 107, 66)
-    put("R15", 115, 63.5, rot=90)
-    s.wire("R14.2", "R15.1")
-    s.label("AUD_MID", (101.5, 63.5), right)
-    s.wire("C5.1", ("y", 63.5))
-    s.dot((107, 63.5))
-    s.label("GND", "C5.2", down)
-    put("R16", 124, 66)
+    put("J6", 84, 65, text=((-1.0, -1.8), (-1.0, 2.6)))
+    s.lines((79.8, 62), (79.8, 65.5), (82.3, 65.5), kind="dash")
+    s.text("two wires from the\nloudspeaker terminals", 70.4, 65.2, 1.4)
+    put("R14", 98, 63, rot=90)
+    put("R15", 98, 71, rot=90)
+    s.wire("J6.1", ("x", 88), (88, 63), "R14.1")
+    s.wire("J6.2", ("x", 88), (88, 71), "R15.1")
+    s.label("AMP_P", (90, 63), right)
+    s.label("AMP_N", (90, 71), right)
+    put("C5", 108, 65)
+    put("C7", 108, 73)
+    put("R16", 121, 67)
     put("T1", 150, 65, text=((-2, -2.6), (-2.4, 2.9)))
-    s.wire("R15.2", (144, 63.5), (144, 64), "T1.1")
-    s.label("AUD_IN", (128, 63.5), right)
-    s.wire("R16.1", ("y", 63.5))
-    s.label("GND", "R16.2", down)
-    put("D3", 138, 66, rot=270)
-    put("D4", 138, 70, rot=90)
-    s.wire("D3.1", ("y", 63.5))
-    s.dot((124, 63.5), (138, 63.5))
+    s.wire("R14.2", (144, 63), (144, 64), "T1.1")
+    s.wire("R15.2", (144, 71), (144, 66), "T1.3")
+    s.label("AUD_P", (112, 63), right)
+    s.label("AUD_N", (112, 71), right)
+    s.wire("C5.1", ("y", 63))
+    s.label("GND", "C5.2", down)
+    s.wire("C7.1", ("y", 71))
+    s.label("GND", "C7.2", down)
+    s.wire("R16.1", ("y", 63))
+    s.wire("R16.2", ("y", 71))
+    put("D3", 136, 65, rot=270)
+    put("D4", 136, 69, rot=90)
+    s.wire("D3.1", ("y", 63))
     s.wire("D3.2", "D4.2")
-    s.label("ZZ1", (138, 68), left)
-    s.label("GND", "D4.1", down)
-    s.wire("T1.3", (145, 66), ("y", 67))
-    s.label("GND", (145, 67), down)
+    s.label("ZZ1", (136, 67), left)
+    s.wire("D4.1", ("y", 71))
+    s.dot((108, 63), (108, 71), (121, 63), (121, 71), (136, 63), (136, 71))
     put("K2", 150, 92, text=((4.4, -0.5), (4.4, 0.5)))
     put("D5", 164, 66, rot=270)
     s.wire("T1.6", (176, 64), (176, 86), (153, 86), "K2.12")
@@ -290,10 +294,11 @@ def draw() -> Schematic:
     s.no_connect("K2.10")
     driver(s, put, "K_AUDIO", "R8", "R9", "Q2", "D2", "K2", 92)
     s.text(
-        "Level. 0 dBFS of a PCM5102A is 2.1 Vrms. R14, R15, R16 and T1 make of it -11 dBm on 600 ohm\n"
-        "and never more than -9 dBm, in every tolerance corner and with modules that lack their own\n"
-        "470 ohm: no setting, file or bug can be louder. C5 lowers what lies above the voice band.",
-        78, 80,
+        "Level. GAIN on 5 V is 6 dB: a full-scale sine leaves the module with 2.54 Vrms between its outputs.\n"
+        "R14, R15, R16 and T1 make of it -10.6 dBm on 600 ohm and never more than -9 dBm, in every tolerance\n"
+        "corner: no setting, file or bug can be louder. C5 and C7 take the 300 kHz carrier of the module's\n"
+        "switched outputs and lower what lies above the voice band. SD low is off; R13 holds it there.",
+        74, 82.5,
     )  # fmt: skip
     s.text(
         "K2 rests open: an idle device shows the line\n2.2 Mohm in series with 1 uF, that is nothing.\n"
@@ -320,7 +325,7 @@ def draw() -> Schematic:
     )  # fmt: skip
 
     # ---------------------------------------------------------------- 5 loop current
-    s.block("5  Loop current, either polarity", 62, 132, 229, 146)
+    s.block("5  Loop current, either polarity", 62, 132, 229, 145.2)
     put("U4", 150, 139, mirror="y", text=((-1.6, -2.4), (-2, 2.6)))
     put("R11", 132, 136, rot=90)
     s.wire("U4.4", (140, 138), (124, 138))
@@ -353,11 +358,11 @@ def draw() -> Schematic:
     s.text(
         "100 mA costs the loop 1.5 V, 18 mA 1.35 V;\nthe LED has 3 to 6 mA of it. Below 3 mA the\n"
         "output stays high: leakage is not a call.\nRinging shows as gaps at 20 Hz.",
-        198, 145.2,
+        198, 144.2,
     )  # fmt: skip
 
     # ---------------------------------------------------------------- 6 handset
-    s.block("6  Handset, while K1 is open", 62, 147, 187, 160.5)
+    s.block("6  Handset, while K1 is open", 62, 145.9, 187, 160.5)
     put("PS1", 150, 157, text=((-4, -2.6), (1.0, -2.6)))
     s.label("+5V", "PS1.1", left, 1)
     put("R10", 100, 156, rot=90)
@@ -368,7 +373,7 @@ def draw() -> Schematic:
     s.label("GND", "Q3.3", down)
     s.wire("Q3.1", (111, 153), (138, 153), (138, 158), "PS1.2")
     s.label("PS_N", (118, 153), right)
-    put("U5", 150, 150.5, mirror="y", text=((-1.6, -2.4), (-2, 2.4)))
+    put("U5", 150, 150.5, mirror="y", text=((-1.6, -2.4), (-7.4, -2.4)))
     put("R12", 132, 148.5, rot=90)
     s.wire("U5.4", (124, 149.5))
     s.label("HANDSET", (124, 149.5), left)
@@ -431,7 +436,7 @@ def reasons(s: Schematic, x: float, y: float) -> None:
         wrapped = textwrap.wrap(f"{p.ref}  {p.value}: {p.why}", 98, subsequent_indent="      ")
         lines += wrapped
     for k, words in enumerate(lines):
-        s.text(words, x, y + 0.93 * k, 1.4)
+        s.text(words, x, y + 0.9 * k, 1.4)
 
 
 def symbol_library() -> str:

@@ -34,10 +34,13 @@ from build123d import (
     Pos,
     RectangleRounded,
     Rot,
+    Spline,
+    Vector,
     chamfer,
     export_step,
     export_stl,
     extrude,
+    sweep,
 )
 
 from hardware.electronics.placement import BODY
@@ -71,7 +74,7 @@ class Dim:
     board: float = 1.6
     air: float = 2.0  # around the board
     air_jacks: float = 0.8  # on the side of the jacks: a plug must reach them through the wall
-    front: float = 10.0  # room before the board: the terminals' wires and the DAC module on edge
+    front: float = 10.0  # room before the board: the terminals' wires and a screwdriver
     clear: float = 52.0  # from the board to the lid: 8 mm of parts, 42 mm of button and microswitch
     fit: float = 0.25
     guide: float = 2.4  # depth of the light guide in the lid
@@ -144,12 +147,6 @@ def base(data: dict) -> BuildPart:
             j = place(data, ref)
             with Locations((b.x2 + D.wall / 2, -(j["y"] + 1.53), z0 + 5.9)):
                 Box(D.wall + 2, 13.4, 12.6, mode=Mode.SUBTRACT)
-        # DAC module on edge: two slotted posts before the board
-        for x in (52.0, 85.0):
-            with Locations((x, b.y1 + 4.2, 0)):
-                Box(4, 7.0, 14, align=LOW)
-        with Locations((68.5, b.y1 + 4.2, 2)):
-            Box(33.4, 1.9, 14, align=LOW, mode=Mode.SUBTRACT)
         # air: slots in the floor under the Pico's side only, none under the line side
         with Locations((30, -60, -D.floor / 2)), GridLocations(6, 0, 6, 1):
             Box(2, 26, D.floor + 1, mode=Mode.SUBTRACT)
@@ -313,9 +310,23 @@ def button_model(data: dict, button: Button) -> list[tuple[str, object]]:
     return [("button", body.part), ("black", switch.part), ("ring", ring.part), ("pixel", Compound(pixels))]
 
 
-def dac_model(data: dict) -> list[tuple[str, object]]:
-    b = Box3(data)
-    return [("dac", Pos(68.5, b.y1 + 4.2, 2) * Box(32, 1.6, 17, align=LOW))]
+def module_model(data: dict) -> list[tuple[str, object]]:
+    """The sound module in its socket and its two wires to J6."""
+    j5, j6 = place(data, "J5"), place(data, "J6")
+    x, y, z = j5["x"], -j5["y"], D.standoff + D.board + 11.0
+    out = [
+        ("dac", Pos(x - 1.27, y - 2.54, z) * Box(17.78, 19.05, 1.6, align=CORNER)),
+        ("black", Pos(x - 1.27, y - 1.27, z - 2.5) * Box(17.78, 2.54, 2.5, align=CORNER)),
+        ("black", Pos(x + 6.0, y + 3.6, z + 1.6) * Box(3, 3, 0.8, align=CORNER)),
+        ("green", Pos(x + 3.9, y + 9.4, z + 1.6) * Box(7.4, 7.0, 8.5, align=CORNER)),
+    ]
+    for k, colour in enumerate(("lid", "button")):
+        start = Vector(x + 5.8 + 3.5 * k, y + 16.4, z + 4)
+        end = Vector(j6["x"] + 2.54 * k, -j6["y"], D.standoff + D.board + 1)
+        over = Vector(end.X - 3 + 1.5 * k, end.Y + 9, z + 3)
+        path = Spline(start, over, end, tangents=[Vector(0, 1, 0.3), Vector(0, 0, -1)])
+        out.append((colour, sweep(Plane(origin=path @ 0, z_dir=path % 0) * Circle(0.7), path=path)))
+    return out
 
 
 def save_mesh(name: str, bodies: list[tuple[str, object]]) -> None:
@@ -333,7 +344,7 @@ def save_mesh(name: str, bodies: list[tuple[str, object]]) -> None:
 
 STEPS = {  # build guide: what is soldered in which step
     "step1": {"R", "D"},
-    "step2": {"U2", "U4", "U5", "C2", "C3", "C4", "C5"},
+    "step2": {"U2", "U4", "U5", "C2", "C3", "C4", "C5", "C7"},
     "step3": {"Q", "U3", "D6", "F1", "C1"},
     "step4": {"J", "K", "T1", "C6", "PS1"},
 }
@@ -382,7 +393,8 @@ def main() -> None:
     for k in range(1, 5):
         save_mesh(f"board-step{k}", board_model(data, step_refs(data, k)))
     save_mesh("board", model)
-    inside = [("base", parts["base"]), *model, *dac_model(data)]
+    save_mesh("board-step5", [*model, *module_model(data)])
+    inside = [("base", parts["base"]), *model, *module_model(data)]
     save_mesh("base", [("base", parts["base"])])
     save_mesh("inside", inside)
     for button in (SMALL, LARGE):

@@ -60,12 +60,19 @@ D1 c vdd D1N4148
     )
 
 
-# ---------------------------------------------------------------- 2 audio, from the DAC pin to the line
+# ---------------------------------------------------------------- 2 audio, from the module to the line
+# MAX98357A data sheet (Analog Devices 19-6779 rev. 7): full scale is 2.1 dBV plus the gain; GAIN tied to VDD is 6 dB,
+# 5.4 to 6.6 dB; the DAC adds 1 % (typical). 2.54 Vrms is 3.6 V peak: below the lowest supply, so it never clips.
+FULL_SCALE_DBV, GAIN_DB, GAIN_TOL_DB = 2.1, 6.0, 0.7
+FULL_SCALE_VRMS = 10 ** ((FULL_SCALE_DBV + GAIN_DB) / 20)
+CARRIER_HZ = 300e3
+
+
 def audio_net(
     *,
-    dac_vrms: float = 2.1,  # PCM5102A, SLAS859C: 2.1 Vrms at 0 dBFS, gain error 6 % at most
-    module_ohm: float = 470.0,  # on the usual module, with 2n2 behind it; some modules have none
-    r: float = 1.0,  # all 1 % resistors times this (worst case is R14, R15 against R16)
+    gain_error_db: float = 0.0,
+    source: str = "sine",  # or "square": the largest numbers a file can hold, at 1 kHz; or "off"
+    r: float = 1.0,  # all 1 % resistors times this (worst case is R14 and R15 against R16)
     c5: float = 1.0,
     c6: float = 1.0,
     dcr: float | None = None,
@@ -76,21 +83,29 @@ def audio_net(
 ) -> str:
     t = BY_REF["T1"].params
     dcr = t["dcr_ohm"] if dcr is None else dcr
+    vrms = FULL_SCALE_VRMS * 10 ** (gain_error_db / 20)
+    peak = vrms * math.sqrt(2) / 2  # of each of the two outputs
+    low, high = 2.5 - peak, 2.5 + peak
+    wave = {
+        "sine": (f"AC {vrms / 2} SIN(2.5 {peak} 1000)", f"AC {-vrms / 2} SIN(2.5 {-peak} 1000)"),
+        "square": (f"PULSE({low} {high} 0 1u 1u 499u 1m)", f"PULSE({high} {low} 0 1u 1u 499u 1m)"),
+        "off": ("0", "0"),
+    }[source]
     return f"""{MODELS}
-Vdac s 0 AC {dac_vrms} SIN(0 {dac_vrms * math.sqrt(2)} 1000)
-Rmod s lout {module_ohm + 0.01}
-Cmod lout 0 {"2.2n" if module_ohm else "10p"}
-R14 lout mid {ohm("R14") * r}
-C5 mid 0 {farad("C5") * c5}
-R15 mid a {ohm("R15") * r}
-R16 a 0 {ohm("R16") / r}
+Vp outp 0 {wave[0]}
+Vn outn 0 {wave[1]}
+R14 outp a {ohm("R14") * r}
+R15 outn b {ohm("R15") * r}
+C5 a 0 {farad("C5") * c5}
+C7 b 0 {farad("C7") * c5}
+R16 a b {ohm("R16") / r}
 D3 zz1 a DZ5V1
-D4 zz1 0 DZ5V1
+D4 zz1 b DZ5V1
 * T1: half of the DC resistance and leakage on each side, magnetising inductance and core loss between
 Rp a p1 {dcr / 2}
 Ll1 p1 p2 {t["leak_h"] / 2}
-Lp p2 0 {lm}
-Rc p2 0 {rp}
+Lp p2 b {lm}
+Rc p2 b {rp}
 Ls s1 s0 {lm}
 Kt Lp Ls 0.999999
 Rs0 s0 ring 0.001
@@ -107,8 +122,8 @@ Rref ring 0 0.001
 
 
 def audio(**kw) -> list[tuple[float, float]]:
-    """[(Hz, Vrms across tip and ring)] from 50 Hz to 100 kHz."""
-    d = run(audio_net(**kw), ".ac dec 40 50 100k")
+    """[(Hz, Vrms across tip and ring)] of a full-scale sine, from 50 Hz to 400 kHz."""
+    d = run(audio_net(**kw), ".ac dec 40 50 400k")
     pairs = zip(d["frequency"], d["v(tip)"], strict=True)
     return [(f.real, abs(v)) for f, v in pairs]
 
@@ -126,12 +141,26 @@ def audio_corners():
     """(name, keyword arguments) of every tolerance corner of the level."""
     t = BY_REF["T1"].params
     tol = BY_REF["R14"].params["tol"]
-    for dac, mod, r, dcr, rp in itertools.product(
-        (0.94, 1.06), (470.0, 0.0), (1 - tol, 1 + tol), (t["dcr_min"], t["dcr_max"]), (t["rp_min"], t["rp_max"])
-    ):
-        name = f"DAC x{dac} module {mod:g}R resistors x{r} T1 {dcr:g}R/{rp / 1e3:g}k"
+    c = BY_REF["C5"].params
+    for gain, r, dcr, rp, c5 in itertools.product(
+        (-GAIN_TOL_DB, GAIN_TOL_DB), (1 - tol, 1 + tol), (t["dcr_min"], t["dcr_max"]), (t["rp_min"], t["rp_max"]),
+        (c["tol_low"], c["tol_high"]),
+    ):  # fmt: skip
+        name = f"module {gain:+} dB resistors x{r} T1 {dcr:g}R/{rp / 1e3:g}k C5 x{c5}"
         lm = t["lm_min"] if rp == t["rp_min"] else t["lm_max"]
-        yield name, {"dac_vrms": 2.1 * dac, "module_ohm": mod, "r": r, "dcr": dcr, "rp": rp, "lm": lm}
+        yield name, {"gain_error_db": gain, "r": r, "dcr": dcr, "rp": rp, "lm": lm, "c5": c5}
+
+
+def loudest_corner() -> dict[str, float]:
+    return max((k for _, k in audio_corners()), key=lambda k: at(audio(**k), 1000))
+
+
+def square_dbm(**kw) -> float:
+    """Level of a 1 kHz square wave between the largest and the smallest number a file can hold. dBm, 600 ohm."""
+    d = run(audio_net(source="square", **kw), ".tran 2u 60m 40m 2u")
+    t, v = d["time"], d["v(tip)"]
+    energy = sum((b - a) * (x * x + y * y) / 2 for (a, x), (b, y) in itertools.pairwise(zip(t, v, strict=True)))
+    return dbm(math.sqrt(energy / (t[-1] - t[0])))
 
 
 # ---------------------------------------------------------------- 3 the idle device, as the line sees it
@@ -285,18 +314,18 @@ Rph ph 0 300
     )
 
 
-def surge_at_dac(surge_v: float = 350.0) -> dict[str, list]:
-    """D6 fires while a prompt plays: C6 is thrown by `surge_v`. Voltages at T1's low side and at the module."""
-    net = audio_net(dac_vrms=0.0, load="Rline tip ring 1meg")
+def surge_at_module(surge_v: float = 350.0) -> dict[str, list]:
+    """D6 fires while a prompt plays: C6 is thrown by `surge_v`. Voltages at T1's low side, currents into the module."""
+    net = audio_net(source="off", load="Rline tip ring 1meg")
     return run(
         net + f"\nVsurge u 0 PULSE(0 {surge_v} 1m 1u 1u 1 2)\nRsurge u tip 2",
-        ".options reltol=1e-3\n.tran 2u 8m 0 2u\n.save v(a) v(lout) v(s3)",
+        ".options reltol=1e-3\n.tran 2u 8m 0 2u\n.save v(a) v(b) v(s3) i(Vp) i(Vn)",
     )
 
 
 def k2_click(precharged: bool) -> float:
     """Charge that K2's closing throws into the line, as the peak current in mA on a 9 V off-hook line."""
-    net = audio_net(dac_vrms=0.0, load="Rline tip ring 1meg").replace("Rk2 s3 c 0.1", "Sk s3 c g 0 CONT")
+    net = audio_net(source="off", load="Rline tip ring 1meg").replace("Rk2 s3 c 0.1", "Sk s3 c g 0 CONT")
     d = run(
         net
         + f"""
@@ -313,25 +342,35 @@ Vg g 0 PULSE(0 1 1m 10u 10u 1 2)
 
 # ---------------------------------------------------------------- 7 limits outside the voice band
 OUT_OF_BAND = ((3995.0, 4005.0, -27.0), (4005.0, 12e3, -20.0), (12e3, 90e3, -55.0))  # Hz, Hz, dBm (domain report)
-DAC_IMAGE_DB = -60.0  # PCM5102A interpolation filter, stop band from 0.546 fs (SLAS859C, normal latency)
-SAMPLE_RATES = (8000, 16000, 22050, 32000, 44100, 48000)
+RATE_HZ = 16000  # of the prompts; the module takes 8, 16, 32, 44.1 kHz and above, nothing between
+# MAX98357A, table 4: below 30 kHz the DAC's own filter leaves -75 dB of everything above 0.464 of the sample rate.
+DAC_STOP, DAC_STOP_DB = 0.464, -75.0
 
 
-def image_levels() -> list[tuple[int, float, float, float]]:
-    """[(sample rate, Hz, dBm, limit dBm)] of the images of a 0 dBFS tone in 300..3400 Hz, worst corner."""
-    worst = max((dict(k) for _, k in audio_corners()), key=lambda k: at(audio(**k), 1000))
-    curve = audio(**worst)
+def image_levels() -> list[tuple[float, float, float]]:
+    """[(Hz, dBm, limit dBm)] of the images of a 0 dBFS tone in 300..3400 Hz, on the loudest board."""
+    curve = audio(**loudest_corner())
     out = []
-    for rate in SAMPLE_RATES:
+    for k in range(1, 6):
         for tone in (300.0, 1000.0, 3400.0):
-            for hz in (rate - tone, rate + tone):
-                for low, high, limit in OUT_OF_BAND:
-                    if low <= hz <= high:
-                        out.append((rate, hz, dbm(at(curve, hz)) + DAC_IMAGE_DB, limit))
+            for hz in (k * RATE_HZ - tone, k * RATE_HZ + tone):
+                out += [(hz, dbm(at(curve, hz)) + DAC_STOP_DB, lim) for lo, hi, lim in OUT_OF_BAND if lo <= hz <= hi]
     return out
 
 
 def allowed_dbfs(hz: float, curve: list[tuple[float, float]]) -> float:
     """How loud a tone of a prompt may be, in dBFS, so that it stays inside the limits on the line."""
+    filtered = DAC_STOP_DB if hz > DAC_STOP * RATE_HZ else 0.0
     limits = [limit for low, high, limit in OUT_OF_BAND if low <= hz <= high]
-    return min([0.0] + [limit - dbm(at(curve, hz)) for limit in limits])
+    return min([0.0] + [limit - dbm(at(curve, hz)) - filtered for limit in limits])
+
+
+def carrier_dbm() -> tuple[float, float]:
+    """The class D carrier: (level between the wires on the line, dBm into 600 ohm; common-mode volt at T1's low side).
+
+    Worst case on purpose: a 5 V square wave on one output only, so all of it is both differential and common.
+    """
+    square = 5.0 / 2 * 4 / math.pi / math.sqrt(2)  # Vrms of the fundamental
+    net = audio_net(source="off").replace("Vp outp 0 0", f"Vp outp 0 AC {square}")
+    d = run(net, f".ac lin 1 {CARRIER_HZ} {CARRIER_HZ}")
+    return dbm(abs(d["v(tip)"][0])), abs(d["v(a)"][0] + d["v(b)"][0]) / 2

@@ -66,10 +66,10 @@ def main() -> None:
     loud, quiet = corners[level.index(max(level))], corners[level.index(min(level))]
     as_dbm = lambda c: [(f, sim.dbm(v)) for f, v in c]  # noqa: E731
     plot(
-        "level", "Full scale of the DAC on a 600 ohm line", "Hz", "dBm",
+        "level", "A full-scale sine on a 600 ohm line", "Hz", "dBm",
         [("typical", as_dbm(sim.audio())), ("loudest corner", as_dbm(loud)), ("quietest corner", as_dbm(quiet))],
         [50, 100, 300, 1000, 3400, 10000, 100000], [-60, -50, -40, -30, -20, -10, 0, 10], log=True,
-        limits=[("-9 dBm: never more, whatever the file says", 50, 100000, -9.0)],
+        limits=[("-9 dBm: no sine may be louder", 50, 100000, -9.0)],
     )  # fmt: skip
     sense = sim.sense()
     plot(

@@ -24,6 +24,7 @@ MADE_FROM: dict[str, list[str]] = {
     "fab/bom.csv": [*CIRCUIT, "electronics/bom.py"],
     "fab/bom-kit.csv": [*CIRCUIT, "electronics/bom.py"],
     "fab/netlist.txt": [*CIRCUIT, "electronics/bom.py"],
+    "fab/level-check.wav": ["tools/tone.py"],
     "fab/schematic.pdf": ["electronics/endcall.kicad_sch", "tools/sch_outputs.py"],
     "fab/schematic.svg": ["electronics/endcall.kicad_sch", "tools/sch_outputs.py"],
     "fab/endcall-gerber.zip": BOARD,

@@ -27,6 +27,7 @@ VIEWS = {
     "step2": ("board-step2", -75, 60, False),
     "step3": ("board-step3", -75, 60, False),
     "step4": ("board-step4", -75, 60, False),
+    "step5": ("board-step5", -62, 42, False),
     "inside": ("inside", -60, 52, False),
     "base": ("base", -60, 45, False),
     "lid-underside": ("lid-30mm", -60, 50, True),

@@ -29,38 +29,41 @@ COLS = ROWS = 38  # a 100 x 100 mm board
 # ---------------------------------------------------------------- outside the board
 def wireviz() -> str:
     """The harness as a WireViz file (JSON is YAML too)."""
-    j1, j2, j5 = (circuit.BY_REF[r].pins for r in ("J1", "J2", "J5"))
+    j1, j2, j5, j6 = (circuit.BY_REF[r].pins for r in ("J1", "J2", "J5", "J6"))
 
     def names(pins: dict[str, str | None]) -> list[str]:
         return [n or "-" for n in pins.values()]
 
-    module = {"3": "BCK", "4": "LCK", "5": "DIN", "6": "XSMT", "1": "VIN", "8": "LOUT", "7": "AGND", "2": "GND"}
+    module = ["LRC", "BCLK", "DIN", "GAIN", "SD", "GND", "VIN"]
     data = {
         "metadata": {"title": "endcall: wires outside the board"},
         "options": {"bgcolor": "#ffffff"},
         "connectors": {
             "J1 RING": {"type": "Screw terminal", "subtype": "3 way", "pinlabels": names(j1)},
             "J2 BUTTON": {"type": "Screw terminal", "subtype": "4 way", "pinlabels": names(j2)},
-            "J5 DAC": {"type": "Socket", "subtype": "1x8, 2.54 mm", "pinlabels": names(j5)},
+            "J5 SOUND MODULE": {"type": "Socket", "subtype": "1x7, 2.54 mm", "pinlabels": names(j5)},
+            "J6 SOUND IN": {"type": "Pin strip", "subtype": "1x2, 2.54 mm", "pinlabels": names(j6)},
             "J3 LINE": {"type": "RJ11 jack", "subtype": "6P4C", "pinlabels": ["1 free", "2 ring", "3 tip", "4 free"]},
             "J4 PHONE": {"type": "RJ11 jack", "subtype": "6P4C", "pinlabels": ["1 free", "2 ring", "3 tip", "4 free"]},
             "Light ring": {"type": "WS2812B", "subtype": "24 pixels", "pinlabels": ["5V", "DI", "GND", "DO"]},
             "Arcade button": {"type": "30 or 60 mm", "subtype": "5 V lamp", "pinlabels": ["switch NO", "switch COM", "lamp +", "lamp -"]},
-            "DAC module": {"type": "PCM5102A", "subtype": "SCK bridged to GND", "pinlabels": [module[str(k)] for k in range(1, 9)]},
+            "Module header": {"type": "MAX98357A module", "subtype": "plugs into J5, no wires", "pinlabels": module},
+            "Module loudspeaker terminals": {"type": "MAX98357A module", "subtype": "either way round", "pinlabels": ["+", "-"]},
             "ATA or PBX": {"type": "Line socket", "subtype": "analogue extension", "pinlabels": ["1", "2", "3", "4"]},
             "Telephone": {"type": "Telephone", "subtype": "analogue", "pinlabels": ["1", "2", "3", "4"]},
         },
         "cables": {
             "W1": {"wirecount": 3, "length": 0.2, "gauge": "0.25 mm2", "colors": ["RD", "GN", "BK"]},
             "W2": {"wirecount": 4, "length": 0.2, "gauge": "0.25 mm2", "colors": ["YE", "BK", "RD", "GY"]},
-            "W3": {"wirecount": 8, "length": 0.06, "gauge": "0.14 mm2", "colors": ["RD", "BK", "BU", "GN", "YE", "WH", "GY", "VT"]},
+            "W3": {"wirecount": 2, "length": 0.08, "gauge": "0.25 mm2", "colors": ["VT", "WH"], "notes": "twisted"},
             "W4": {"wirecount": 4, "length": 2, "category": "bundle", "notes": "straight RJ11 cord", "colors": ["BK", "RD", "GN", "YE"]},
             "W5": {"wirecount": 4, "length": 2, "category": "bundle", "notes": "straight RJ11 cord", "colors": ["BK", "RD", "GN", "YE"]},
         },
         "connections": [
             [{"J1 RING": ["1-3"]}, {"W1": ["1-3"]}, {"Light ring": ["1-3"]}],
             [{"J2 BUTTON": ["1-4"]}, {"W2": ["1-4"]}, {"Arcade button": ["1-4"]}],
-            [{"J5 DAC": ["1-8"]}, {"W3": ["1-8"]}, {"DAC module": ["1-8"]}],
+            [{"J6 SOUND IN": ["1-2"]}, {"W3": ["1-2"]}, {"Module loudspeaker terminals": ["1-2"]}],
+            [{"J5 SOUND MODULE": ["1-7"]}, "<=>", {"Module header": ["1-7"]}],
             [{"J3 LINE": ["1-4"]}, {"W4": ["1-4"]}, {"ATA or PBX": ["1-4"]}],
             [{"J4 PHONE": ["1-4"]}, {"W5": ["1-4"]}, {"Telephone": ["1-4"]}],
         ],
@@ -78,7 +81,6 @@ HOLES: dict[str, dict[str, tuple[int, int]]] = {
     "TO-92_Inline_Wide": {"1": (0, 0), "2": (1, 0), "3": (2, 0)},
     "SIDACtor_TO-92_P5.08mm": {"1": (0, 0), "2": (2, 0)},
     "C_Disc_D5.0mm_W2.5mm_P5.00mm": {"1": (0, 0), "2": (2, 0)},
-    "C_Rect_L7.0mm_W2.5mm_P5.00mm": {"1": (0, 0), "2": (2, 0)},
     "C_Rect_L18.0mm_W9.0mm_P15.00mm_FKS3_FKP3": {"1": (0, 0), "2": (6, 0)},
     "CP_Radial_D8.0mm_P3.50mm": {"1": (0, 0), "2": (1, 0)},
     "Fuse_BelFuse_0ZRE0016FF_L9.9mm_W3.8mm": {"1": (0, 0), "2": (2, 0)},
@@ -86,7 +88,8 @@ HOLES: dict[str, dict[str, tuple[int, int]]] = {
     "DIP-4_W7.62mm": {"1": (0, 0), "2": (0, 1), "3": (3, 1), "4": (3, 0)},
     "Relay_SPDT_Omron_G6E": {"1": (0, 0), "6": (0, 5), "7": (3, 5), "10": (3, 2), "12": (3, 0)},
     "Transformer_NF_ETAL_1-1_P1200": {"1": (0, 0), "3": (0, 3), "4": (-5, 3), "6": (-5, 0)},
-    "PinSocket_1x08_P2.54mm_Vertical": {str(k + 1): (0, k) for k in range(8)},
+    "MAX98357A_Module": {str(k + 1): (k, 0) for k in range(7)},
+    "PinHeader_1x02_P2.54mm_Vertical": {"1": (0, 0), "2": (0, 1)},
     "Pico_Socket": {str(k + 1): (0, k) if k < 20 else (7, 39 - k) for k in range(40)},
     "TerminalBlock_Phoenix_MKDS-1,5-3-5.08_1x03_P5.08mm_Horizontal": {str(k + 1): (2 * k, 0) for k in range(3)},
     "TerminalBlock_Phoenix_MKDS-1,5-4-5.08_1x04_P5.08mm_Horizontal": {str(k + 1): (2 * k, 0) for k in range(4)},
@@ -94,7 +97,7 @@ HOLES: dict[str, dict[str, tuple[int, int]]] = {
     "RJ14_Connfly_DS1133-S4_Horizontal": {"2": (0, 0), "3": (2, 0)},
 }
 # Where the nearest hole is taken: ref -> (column, row) of pad 1, found by hand.
-KIT_PLACE: dict[str, tuple[int, int]] = {"D3": (20, 35), "D4": (19, 35), "R3": (2, 24)}
+KIT_PLACE: dict[str, tuple[int, int]] = {"D3": (20, 35), "D4": (19, 35), "R3": (2, 24), "C6": (31, 24)}
 
 
 def kit_parts() -> list[circuit.Part]:
@@ -210,6 +213,12 @@ def perfboard_svg() -> str:
         s.append(
             f'<rect x="{(x1 - gx) * k:.1f}" y="{(y1 - gy) * k:.1f}" width="{(x2 - x1 + 2 * gx) * k:.1f}" height="{(y2 - y1 + 2 * gy) * k:.1f}" rx="4" fill="{fill}" stroke="#555" opacity="0.92"/>'
         )
+        if p.ref == "J5":
+            c, r = pads["J5"]["1"]
+            s.append(
+                f'<rect x="{(c - 0.5) * k}" y="{(r - 6.5) * k}" width="{7 * k}" height="{7.5 * k}" rx="4" fill="none" stroke="#1f5f99" stroke-dasharray="5 4"/>'
+                f'<text x="{(c + 3) * k}" y="{(r - 3) * k}" text-anchor="middle" font-size="11" fill="#1f5f99">the module lies here</text>'
+            )
         for pad, (c, r) in pads[p.ref].items():
             shape = (
                 f'<rect x="{c * k - 3.5}" y="{r * k - 3.5}" width="7" height="7" fill="#444"/>'
@@ -219,14 +228,15 @@ def perfboard_svg() -> str:
             s.append(shape)
         tall = y2 - y1 > x2 - x1
         cx, cy = (x1 + x2) / 2 * k, (y1 + y2) / 2 * k
-        words = p.ref if p.ref in ("U1", "J1", "J2", "J3", "J4", "J5") else f"{p.ref} {p.value}"
+        words = p.ref if p.ref in ("U1", "J1", "J2", "J3", "J4", "J5", "J6") else f"{p.ref} {p.value}"
         words = {
             "U1": "U1 Pico, USB at the top",
             "J1": "J1 RING",
             "J2": "J2 BUTTON",
             "J3": "LINE",
             "J4": "PHONE",
-            "J5": "J5 DAC",
+            "J5": "J5 SOUND MODULE",
+            "J6": "J6",
         }.get(p.ref, words)
         if p.ref in ("C1", "D1", "D2", "D6", "F1"):
             words = p.ref

@@ -63,7 +63,7 @@ def test_a_dead_device_leaves_the_line_closed_and_silent():
     # G6E: 7 is the moving contact, 10 rests on it, 12 meets it under current.
     assert (k1["7"], k1["10"]) == ("PH_T", "LT")
     assert (k2["7"], k2["12"], k2["10"]) == ("AUD_C", "AUD_S", None)
-    pulled_down = {p.pins["1"] for p in circuit.PARTS if p.value == "10k" and p.pins.get("2") == "GND"}
+    pulled_down = {p.pins["1"] for p in circuit.PARTS if p.value in ("2k2", "10k") and p.pins.get("2") == "GND"}
     assert {"K_LINE", "K_AUDIO", "DAC_MUTE"} <= pulled_down
 
 
@@ -99,3 +99,17 @@ def test_the_bom_is_complete():
     assert sorted(listed) == sorted(p.ref for p in circuit.PARTS if p.bom)
     assert all(r["Why it is there"] and r["Price class (EUR each)"] for r in rows)
     assert all(int(r["Quantity"]) == len(r["References"].split()) for r in rows if r["References"] != "-")
+
+
+def test_the_module_has_the_gain_the_attenuator_is_made_for():
+    """GAIN and VIN of the MAX98357A's header on 5 V: 6 dB. Its data sheet wants 0.9 of the supply or more."""
+    pins = circuit.BY_REF["J5"].pins
+    assert pins["4"] == pins["7"] == "+5V"
+    assert pins["5"] == "DAC_MUTE"
+
+
+def test_the_module_is_off_while_the_pin_floats():
+    """Off is below 0.08 V (B0, minimum). Adafruit's board pulls SD up through 1 Mohm; 220 kohm would do, too."""
+    pull_down = 1 / (1 / circuit.ohm("R13") + 1 / 92e3)  # with the chip's own, at its lowest
+    for pull_up in (220e3, 1e6):
+        assert 5.5 * pull_down / (pull_down + pull_up) < 0.08

@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from endcall.cli import cli
 from endcall_core import call
 from hardware.electronics import circuit
 
 HARDWARE = Path(__file__).resolve().parents[2] / "hardware"
+CODE = re.compile(r"`([^`]+)`")
 PAGES = [HARDWARE / "README.md", HARDWARE / "BUILD.md"]
 
 
@@ -29,3 +32,13 @@ def test_the_fault_table_is_the_firmwares():
 def test_every_part_named_in_the_text_exists(page):
     words = set(re.findall(r"\b(?:[RCDQUKJTFH]\d+|TP\d+|PS1)\b", page.read_text()))
     assert words <= set(circuit.BY_REF), sorted(words - set(circuit.BY_REF))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_in_the_text_exists(page):
+    context = click.Context(cli)
+    for name, sub in set(re.findall(r"endcall ([a-z]+)(?: ([a-z]+))?", "\n".join(CODE.findall(page.read_text())))):
+        command = cli.get_command(context, name)
+        assert command is not None, f"endcall {name}"
+        if isinstance(command, click.Group):
+            assert command.get_command(click.Context(command), sub), f"endcall {name} {sub}"

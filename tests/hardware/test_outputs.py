@@ -1,13 +1,16 @@
 """The committed outputs: fresh, printable, complete. Needs no KiCad."""
 
+import io
 import json
 import struct
+import wave
 import zipfile
 
 import pytest
 
+from endcall_core import layout, wav
 from hardware.electronics import board_files
-from hardware.tools import manifest, mesh
+from hardware.tools import manifest, mesh, tone
 from hardware.wiring import wiring
 
 FAB = manifest.HARDWARE / "fab"
@@ -73,3 +76,14 @@ def test_the_perfboard_has_no_fault():
 def test_the_perfboard_map_is_fresh():
     assert (FAB / "wiring" / "perfboard.svg").read_text() == wiring.perfboard_svg()
     assert (FAB / "wiring" / "perfboard-wires.csv").read_text() == wiring.wires_csv()
+
+
+def test_the_tone_of_the_level_check_fits_the_device():
+    data = tone.FILE.read_bytes()
+    assert data == tone.wav()
+    assert len(data) <= layout.SLOT_BYTES
+    assert wav.parse(data[: wav.HEAD_BYTES], len(data)).rate_hz == 16000
+    with wave.open(io.BytesIO(data)) as w:
+        samples = memoryview(w.readframes(w.getnframes())).cast("h")
+    assert max(samples) == 32767
+    assert min(samples) == -32767

@@ -56,8 +56,18 @@ def test_full_scale_is_between_minus_12_and_minus_9_dbm(name, corner):
 
 
 def test_no_frequency_is_louder_than_minus_9_dbm():
-    loudest = max(CORNERS, key=lambda c: sim.at(sim.audio(**c[1]), 1000))[1]
-    assert max(sim.dbm(v) for _, v in sim.audio(**loudest)) <= -9.0
+    assert max(sim.dbm(v) for _, v in sim.audio(**sim.loudest_corner())) <= -9.0
+
+
+def test_a_full_scale_square_is_what_the_page_says():
+    """No speech comes near it: all numbers of the file at one end or the other. README.md states the two figures."""
+    assert -8.5 <= sim.square_dbm() <= -7.5
+    assert -7.5 <= sim.square_dbm(**sim.loudest_corner()) <= -6.5
+
+
+def test_full_scale_does_not_clip_in_the_module():
+    loudest = sim.FULL_SCALE_VRMS * 10 ** (sim.GAIN_TOL_DB / 20)
+    assert loudest * math.sqrt(2) < 4.4 - 0.4, "4.4 V is the lowest USB supply"
 
 
 def test_the_limit_is_in_the_resistors():
@@ -65,7 +75,7 @@ def test_the_limit_is_in_the_resistors():
     params = BY_REF["R14"].params
     good, params["ohm"] = params["ohm"], 150
     try:
-        assert sim.dbm(sim.at(sim.audio(module_ohm=0.0), 1000)) > -9.0
+        assert sim.dbm(sim.at(sim.audio(), 1000)) > -9.0
     finally:
         params["ohm"] = good
 
@@ -75,7 +85,7 @@ def test_the_host_tool_knows_the_level():
 
 
 @pytest.mark.parametrize("c6", [0.9, 1.1])
-@pytest.mark.parametrize("c5", [0.95, 1.05])
+@pytest.mark.parametrize("c5", [0.75, 1.2])
 @pytest.mark.parametrize(("lm", "rp"), [(2.8, 5e3), (15, 40e3)])
 def test_voice_band_is_flat_within_3_db(lm, rp, c5, c6):
     curve = sim.audio(lm=lm, rp=rp, c5=c5, c6=c6)
@@ -85,19 +95,27 @@ def test_voice_band_is_flat_within_3_db(lm, rp, c5, c6):
 
 
 def test_images_of_the_dac_stay_below_the_out_of_band_limits():
-    for rate, hz, level, limit in sim.image_levels():
-        assert level <= limit - 10, f"{rate} Hz: image at {hz} Hz"
+    levels = sim.image_levels()
+    assert len(levels) > 20
+    for hz, level, limit in levels:
+        assert level <= limit - 10, f"image at {hz} Hz"
+
+
+def test_the_carrier_of_the_module_does_not_reach_the_line():
+    on_the_line, common = sim.carrier_dbm()
+    assert on_the_line < -55, "the limit ends at 90 kHz; the carrier keeps it too"
+    assert common < 0.02, "volt at T1's low side: its few 10 pF carry nothing of that across"
 
 
 def test_what_a_prompt_must_not_contain():
     """Above the voice band the board helps but cannot do it alone; these are the numbers for the prompt check."""
-    loudest = sim.audio(**max(CORNERS, key=lambda c: sim.at(sim.audio(**c[1]), 1000))[1])
+    loudest = sim.audio(**sim.loudest_corner())
     allowed = {hz: round(sim.allowed_dbfs(hz, loudest)) for hz in (3400, 4000, 4500, 6000, 13000)}
     assert allowed[3400] == 0
-    assert -18 <= allowed[4000] <= -14
-    assert -12 <= allowed[4500] <= -6
-    assert allowed[6000] >= -7
-    assert -38 <= allowed[13000] <= -30
+    assert -20 <= allowed[4000] <= -15
+    assert -13 <= allowed[4500] <= -7
+    assert -11 <= allowed[6000] <= -5
+    assert allowed[13000] == 0, "the DAC's own filter"
 
 
 # ---------------------------------------------------------------- the idle device
@@ -169,10 +187,10 @@ def test_opening_an_inductive_loop_is_clamped(ma):
     assert max(end) < 40, "the ringing of coil and cable dies away"
 
 
-def test_a_surge_during_a_prompt_does_not_reach_the_dac():
-    d = sim.surge_at_dac(350)
-    assert max(map(abs, d["v(lout)"])) < 2.0
-    assert max(map(abs, d["v(a)"])) < 7.0
+def test_a_surge_during_a_prompt_does_not_reach_the_module():
+    d = sim.surge_at_module(350)
+    assert max(abs(a - b) for a, b in zip(d["v(a)"], d["v(b)"], strict=True)) < 7.0
+    assert max(max(map(abs, d["i(vp)"])), max(map(abs, d["i(vn)"]))) < 10e-3, "its outputs bear 1.6 A"
 
 
 def test_coupling_the_sound_does_not_click():
