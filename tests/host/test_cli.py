@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -495,3 +496,36 @@ def test_a_real_process_over_a_real_terminal(tmp_path):
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["devices"][0]["changed"] == {"call.warn_s": [30, 45]}
     assert desk.app.call.rules["call.warn_s"] == 45
+
+
+def test_ctrl_c_in_the_middle_of_sending_leaves_the_device_as_it_was(tmp_path):
+    from endcall.desk.pty_port import PtyPort
+
+    port = PtyPort()
+    desk = Desk(tmp_path / "drive", port=port)
+    before = (dict(desk.app.prompts.table), desk.app.call.rules, desk.app.store.sequence)
+    (tmp_path / "new.wav").write_bytes(tone(ms=5500, rate_hz=16000))
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from endcall.cli import main; main()", "prompt", "put", str(tmp_path / "new.wav")]
+        + ["--port", port.path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    is_told = False
+    while process.poll() is None and time.monotonic() < deadline:
+        desk.run(1)
+        upload = desk.app.prompts.upload
+        if not is_told and upload and upload.at > 20_000:
+            is_told = True
+            process.send_signal(signal.SIGINT)
+        time.sleep(0.0002)
+    out, err = process.communicate(timeout=5)
+    desk.run(50)
+    assert is_told
+    assert (process.returncode, out) == (130, "")
+    assert "What the device had not confirmed is not in force" in err
+    assert desk.app.prompts.upload is None, "the half of a prompt is forgotten with the link"
+    assert (desk.app.prompts.table, desk.app.call.rules, desk.app.store.sequence) == before
+    port.close()

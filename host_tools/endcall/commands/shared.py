@@ -201,7 +201,7 @@ def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     from endcall.settings_file import KEYS
     from endcall_core import settings
 
-    before = ctx.params.get(param.name or "") or ()
+    before: tuple[Any, ...] = ctx.params.get(param.name or "") or ()
     words: tuple[str, ...] = KEYS
     if param.name == "pairs" and len(before) % 2:
         row: Any = settings.find(before[-1])
