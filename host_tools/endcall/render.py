@@ -183,12 +183,14 @@ def prompts(rows: list[dict[str, Any]], used: dict[str, list[str]]) -> Renderabl
 
 
 def log(records: list[dict[str, Any]]) -> RenderableType:
-    """Incident records, oldest first."""
-    table = bare_table("#", "when", "outcome", "warnings", "lasted", "prompt", "release", "line")
+    """Incident records, oldest first; of several devices where they have a `device`."""
+    head = ("device",) if any("device" in record for record in records) else ()
+    table = bare_table(*head, "#", "when", "outcome", "warnings", "lasted", "prompt", "release", "line")
     for record in records:
         released = record["attempts"] > 0
         tries = f" x{record['attempts']}" if record["attempts"] > 1 else ""
         table.add_row(
+            *(record[column] for column in head),
             str(record["sequence"]),
             when(record),
             record["outcome"].replace("_", " "),
@@ -201,13 +203,14 @@ def log(records: list[dict[str, Any]]) -> RenderableType:
     return table
 
 
-def log_csv(records: list[dict[str, Any]]) -> str:
-    """Incident records as CSV with a head line; times in UTC."""
+def log_csv(records: list[dict[str, Any]], head: tuple[str, ...] = ()) -> str:
+    """Incident records as CSV with a head line; times in UTC. head: columns that go before."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _LOG_COLUMNS, lineterminator="\n")
+    columns = head + _LOG_COLUMNS
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     for record in records:
-        row = {key: record[key] for key in _LOG_COLUMNS if key in record}
+        row = {key: record[key] for key in columns if key in record}
         epoch_s = record["epoch_s"]
         row["time"] = datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if epoch_s else ""
         row["warned_s"] = " ".join(map(str, record["warned_s"]))
