@@ -234,14 +234,29 @@ def test_a_cut_between_archive_and_erase_again_and_again():
     plug = Plug()
     device.copy().power_up(plug).compact()
     nvm_erase = len(plug.operations) - 1 - plug.operations[::-1].index("erase")
+    with pytest.raises(PowerCutError):
+        device.power_up(Plug(nvm_erase, 0)).compact()
     for _ in range(JOURNAL_BLOCKS + 3):
         with pytest.raises(PowerCutError):
-            device.power_up(Plug(nvm_erase, 0)).compact()
+            device.power_up(Plug(0, 0)).compact()  # what was copied is not copied again
         assert sequences(device.power_up()) == list(range(1, 58))
     log = device.power_up()
     log.compact()
     fill(log, 5)
     assert sequences(device.power_up(), page=3) == list(range(1, 63))
+
+
+def test_a_copy_that_was_broken_off_costs_no_other_block():
+    device = Device()
+    fill(device.power_up(), (JOURNAL_BLOCKS + 1) * 57)
+    oldest = sequences(device.power_up())[0]
+    for programs in (2, 5, 9, 14):  # page by page, more of the copy is readable
+        with pytest.raises(PowerCutError):
+            device.power_up(Plug(programs, 50)).compact()
+    device.power_up().compact()
+    kept = sequences(device.power_up())
+    assert kept[0] == oldest + 57, "one block went for the new one, and no other"
+    assert kept == list(range(kept[0], (JOURNAL_BLOCKS + 1) * 57 + 1))
 
 
 def test_a_journal_that_refuses_leaves_the_records_where_they_are():

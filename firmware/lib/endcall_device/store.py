@@ -168,7 +168,8 @@ class IncidentLog:
         image = self._nvm[0:BLOCK_BYTES]
         kept = b""
         if self._journal:
-            self._archive(image)
+            if max([last for _, last in self._blocks]) < self.sequence:  # else a power cut came between copy and erase
+                self._archive(image)
         else:
             kept = image[BLOCK_BYTES // 2 : self._next_slot * INCIDENT_BYTES]
         self._nvm[0:BLOCK_BYTES] = kept + b"\xff" * (BLOCK_BYTES - len(kept))
@@ -176,6 +177,12 @@ class IncidentLog:
 
     def _archive(self, image):
         block = self._blocks.index(min(self._blocks))
+        for at in range(0, BLOCK_BYTES, INCIDENT_BYTES):
+            if records.is_incident(image, at):
+                # A copy that a power cut broke off is made again where it was: another block would be lost for it.
+                begun = [first >= records.sequence_of(image, at) for first, _ in self._blocks]
+                block = begun.index(True) if True in begun else block
+                break
         try:
             self._journal.write(block * BLOCK_BYTES, image)
             self._journal.sync()
