@@ -1,0 +1,111 @@
+"""Break it: the command behind `make torture`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from torture import rows
+from torture.fault import CHIP, MODEL, Fault, Result, tries
+
+STATE = rows.ROOT / "build/torture/state.json"
+CHUNK_S = 10  # how often what was reached is kept
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="torture", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="few tries of each; writes nothing")
+    parser.add_argument("--only", metavar="NAME", action="append", help="rows whose name contains NAME")
+    parser.add_argument("--layer", choices=(MODEL, CHIP))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tries", type=int, metavar="N", help="instead of the long form's number; writes nothing")
+    parser.add_argument("--try", type=int, metavar="N", dest="number", help="repeat try N, and let it raise")
+    parser.add_argument("--page", action="store_true", help="only write the page from the results")
+    parser.add_argument("--list", action="store_true", help="only list the rows")
+    asked = parser.parse_args()
+    every = rows.load()
+    chosen = [fault for fault in rows.load(asked.layer) if not asked.only or any(n in fault.name for n in asked.only)]
+    if not chosen:
+        parser.error("no row fits; --list lists them")
+    if asked.list:
+        print("\n".join(f"{fault.layer:5} {fault.name}: {fault.fault}" for fault in chosen))
+        return 0
+    if asked.page:
+        rows.publish({}, [fault.name for fault in every])
+        return 0
+    if asked.number is not None:
+        return _repeat(chosen, asked.seed, asked.number)
+    is_long = not asked.short and asked.tries is None
+    state = _State(STATE if is_long else None, asked.seed)
+    results = {fault.name: _run(fault, state, asked) for fault in chosen}
+    if is_long:
+        new = {fault.name: rows.row(fault, results[fault.name]) for fault in chosen}
+        rows.publish(new, [fault.name for fault in every])
+        state.forget(results)
+    lost = [name for name, result in results.items() if not result.survived]
+    print(f"{len(results)} faults, {sum(r.tried for r in results.values()):,} tries, {len(lost)} not survived", *lost)
+    return 1 if lost else 0
+
+
+class _State:
+    """What a stopped run had reached, by row; begun again where the seed is another one."""
+
+    def __init__(self, path: Path | None, seed: int) -> None:
+        self._path = path
+        self._seed = seed
+        self._kept: dict[str, Any] = json.loads(path.read_text()) if path and path.exists() else {}
+
+    def result(self, name: str) -> Result:
+        kept = self._kept.get(name)
+        return Result.from_dict(kept) if kept and kept["seed"] == self._seed else Result(self._seed)
+
+    def keep(self, name: str, result: Result) -> None:
+        self._kept[name] = result.as_dict()
+        self._write()
+
+    def forget(self, names: Any) -> None:
+        for name in names:
+            self._kept.pop(name, None)
+        self._write()
+
+    def _write(self) -> None:
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps(self._kept))
+            fresh.replace(self._path)
+
+
+def _run(fault: Fault, state: _State, asked: argparse.Namespace) -> Result:
+    wanted = asked.tries or (fault.short if asked.short else fault.long)
+    result = state.result(fault.name)
+    began, count = time.monotonic(), 1
+    print(f"{fault.layer} {fault.name} (seed {result.seed}, try {result.done} of {wanted}): {fault.fault}", flush=True)
+    while result.done < wanted:
+        chunk_began = time.monotonic()
+        tries(fault, result, min(count, wanted - result.done))
+        took_s = time.monotonic() - chunk_began
+        count = max(1, min(2 * count, round(count * CHUNK_S / max(took_s, 1e-3))))
+        state.keep(fault.name, result)
+    took_s = time.monotonic() - began
+    print(f"    {result.tried:,} tried in {took_s:.1f} s: {rows.seen(result.as_dict())}", flush=True)
+    return result
+
+
+def _repeat(chosen: list[Fault], seed: int, number: int) -> int:
+    import random
+
+    from torture.fault import Notes
+
+    for fault in chosen:
+        notes = Notes()
+        print(fault.name, fault.once(number, random.Random(f"{seed} {fault.name} {number}"), notes), notes.most)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
