@@ -11,7 +11,6 @@ from endcall_core import call
 from hardware.electronics import circuit
 
 HARDWARE = Path(__file__).resolve().parents[2] / "hardware"
-CODE = re.compile(r"`([^`]+)`")
 PAGES = [HARDWARE / "README.md", HARDWARE / "BUILD.md"]
 
 
@@ -37,7 +36,8 @@ def test_every_part_named_in_the_text_exists(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_command_in_the_text_exists(page):
     context = click.Context(cli)
-    for name, sub in set(re.findall(r"endcall ([a-z]+)(?: ([a-z]+))?", "\n".join(CODE.findall(page.read_text())))):
+    named = set(re.findall(r"(?:`|^ *)endcall ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.M))
+    for name, sub in named:
         command = cli.get_command(context, name)
         assert command is not None, f"endcall {name}"
         if isinstance(command, click.Group):
