@@ -657,3 +657,43 @@ def test_every_sentence_fits_its_frame(host, monkeypatch):
         assert answer["error"] == "invalid"
         assert said.startswith(answer["say"])
         assert len(answer["say"]) > 20
+
+
+# --- another closing prompt ------------------------------------------------------------------------------------
+
+
+def damage(desk, name, at=3000):
+    """Turn one bit of a stored prompt, in the middle of its sound."""
+    slot = desk.app.prompts.table[name][0]
+    path = desk.folder / f"prompt_{slot}" / "prompt.wav"
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_a_closing_prompt_is_compared_with_its_crc_before_it_is_put_in_force(desk, host):
+    """Not only its header, and not only at the next start: that would be too late for the call in between."""
+    damage(desk, "warning.wav")
+    host.ok("stage", values={"prompt.closing": "warning.wav", "call.warn_s": 44})
+    answer = host.ask("commit")
+    assert answer["error"] == "invalid"
+    ((key, value, said),) = json.loads(host.payload)
+    assert (key, value) == ("prompt.closing", "warning.wav")
+    assert "endcall prompt put" in said
+    assert host.settings() == settings.defaults(), "nothing was changed"
+    assert host.ok("commit")["changed"] == 0, "and nothing is staged any more"
+    assert desk.app.self_check() == 0
+    host.put("warning.wav", NEW)
+    host.ok("stage", values={"prompt.closing": "warning.wav"})
+    assert host.ok("commit")["changed"] == 1
+    assert host.settings()["prompt.closing"] == "warning.wav"
+
+
+def test_a_call_that_begins_while_the_new_closing_prompt_is_compared_keeps_the_old_one(desk, host):
+    host.ok("stage", values={"prompt.closing": "warning.wav"})
+    host.send(host.request("commit"))
+    desk.button.press()
+    desk.run(1)
+    desk.button.release()
+    assert host.answer()["error"] == "busy"
+    assert host.settings()["prompt.closing"] == "closing.wav"

@@ -52,7 +52,7 @@ class Service:
         self.was_greeted = False  # since the start
         self._staged = {}
         self._verification = None
-        self._put_in_force = None  # what happens when the verification went well; returns the answer
+        self._put_in_force = None  # what happens when the verification is over: told how it went, returns the answer
         self._slots = None  # while an application is being received
         self._pending_id = None
         self._page = bytearray(LOG_PAGE * INCIDENT_BYTES)
@@ -262,11 +262,23 @@ class Service:
             raise RefusedError(
                 "invalid", f"{len(problems)} settings are refused; nothing was changed", json.dumps(problems).encode()
             )
+        name = values["prompt.closing"]
+        if name != current["prompt.closing"] and not self._verification:
+            # All of it, not only its header: a damage that is found when the prompt is played comes too late.
+            self._verification = self._device.prompts.verification(name)
+            if self._verification:
+                self._put_in_force = self._commit_verified
+                return None
         changed = [key for key in values if values[key] != current[key]]
         if changed:
             self._device.change_settings(values)
         self._staged = {}
         return {"changed": len(changed), "sequence": self._device.store.sequence}, None
+
+    def _commit_verified(self, is_good):
+        name = self._staged["prompt.closing"]
+        self._device.prompts.note_damage(name, not is_good)
+        return self._do_commit(None, 0)[0]  # with a damaged prompt it is refused
 
     def _do_discard(self, request, size):
         self._staged = {}
@@ -296,7 +308,8 @@ class Service:
         self._verification = self._device.prompts.finish()
         self._put_in_force = self._use_prompt
 
-    def _use_prompt(self):
+    def _use_prompt(self, is_good):
+        _refuse_damaged(is_good)
         prompts = self._device.prompts
         upload = prompts.upload
         self._device.change_prompts(prompts.table_with_upload())
@@ -309,10 +322,10 @@ class Service:
             return
         try:
             self._refuse_writes()  # a call may have begun meanwhile
-            if not is_good:
-                raise RefusedError("damaged", "it did not read back as sent; the old one stays; send it again")
-            ok = self._put_in_force()
-        except (RefusedError, UploadError) as refused:
+            ok = self._put_in_force(is_good)
+        except RefusedError as refused:
+            self._say_error(self._pending_id, refused.code, str(refused), refused.payload, now_ms)
+        except UploadError as refused:
             self._say_error(self._pending_id, refused.code, str(refused), None, now_ms)
         except StoreError as refused:
             self._say_error(self._pending_id, "storage", str(refused), None, now_ms)
@@ -342,11 +355,16 @@ class Service:
         self._slots = None  # unless more chunks are to come
         ok = slots.answer(request, memoryview(self._reader.payload)[:size])
         if request["do"] == "app_end":
-            self._verification, self._put_in_force = ok, slots.begin_trial
+            self._verification, self._put_in_force = ok, self._use_application
+            self._slots = slots
             return None
         if slots.upload:
             self._slots = slots
         return ok, None
+
+    def _use_application(self, is_good):
+        _refuse_damaged(is_good)
+        return self._slots.begin_trial()
 
     def _do_restart(self, request, size):
         self._refuse_in_a_call()
@@ -354,6 +372,11 @@ class Service:
         return {}, None
 
     _do_bootloader = _do_restart
+
+
+def _refuse_damaged(is_good):
+    if not is_good:
+        raise RefusedError("damaged", "it did not read back as sent; the old one stays; send it again")
 
 
 def _describe(prompts, name):
