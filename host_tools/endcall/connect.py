@@ -18,7 +18,7 @@ from endcall.errors import (
     NotInServiceError,
     UsageError,
 )
-from endcall.ports import BOOTLOADER, IN_SERVICE, Found
+from endcall.ports import BOOTLOADER, IN_SERVICE, UNMOUNTED, Found
 
 AT_ONCE = 64  # devices that are talked to at the same time
 
@@ -112,7 +112,7 @@ def survey(choice: Choice) -> list[Seen]:
         found = [device for device in ports.find(ports.list_ports()) if _fits(device, choice.serial)]
         seen = _talk(found, choice)
         if choice.serial is None:
-            seen += [Seen(drive) for drive in ports.bootloader_drives()]
+            seen += [Seen(pico) for pico in ports.bootloader_drives() + ports.unmounted_bootloaders()]
     if choice.name is not None:
         for device in seen:
             if device.client and device.name != choice.name:
@@ -190,13 +190,21 @@ def not_in_service(device: Found) -> NotInServiceError:
         return NotInServiceError(
             f"A Pico waits in its bootloader, as drive {device.path}.",
             "It takes a UF2 file and nothing else; there is no endcall running.",
-            f"Copy the file that `endcall image` makes to {device.path}, or unplug it and plug it in again.",
+            f"Make it an endcall device with: endcall flash --drive {device.path}; or unplug it and plug it in again.",
+            port=device.path,
+        )
+    if device.state == UNMOUNTED:
+        mount = f"Run: udisksctl mount -b {device.path}, then: endcall flash" if device.path[:1] == "/" else ""
+        return NotInServiceError(
+            f"A Pico waits in its bootloader ({device.path}), and its drive RPI-RP2 is not mounted.",
+            "It takes a UF2 file and nothing else; there is no endcall running.",
+            mount or "Unplug it and plug it in again; hold BOOTSEL meanwhile to see its drive.",
             port=device.path,
         )
     return NotInServiceError(
         f"The Pico at {device.path} (serial {device.serial}) runs CircuitPython without endcall's port.",
         "It is in safe mode after a crash, or it is another project's Pico. The phone works meanwhile.",
-        "Unplug it and plug it in again. If it stays so, write it anew: endcall image",
+        "Unplug it and plug it in again. If it stays so, write it anew: endcall flash",
         port=device.path,
         serial=device.serial,
     )
@@ -213,7 +221,7 @@ def _nothing(found: list[Found], choice: Choice) -> EndcallError:
         )
     other = [device for device in found if device.state != IN_SERVICE and _fits(device, choice.serial)]
     if choice.serial is None:
-        other += ports.bootloader_drives()
+        other += ports.bootloader_drives() + ports.unmounted_bootloaders()
     if other:
         return not_in_service(other[0])
     return NoDeviceError(

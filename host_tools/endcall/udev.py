@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from endcall.ports import PID, VID
+from endcall.ports import BOOTLOADER_PID, BOOTLOADER_VID, PID, VID
 
 NAME = "70-endcall.rules"
-BOOTLOADER_VID, BOOTLOADER_PID = 0x2E8A, 0x0003  # the RP2040's own, in BOOTSEL
 FOLDERS = (
     "etc/udev/rules.d",
     "run/udev/rules.d",

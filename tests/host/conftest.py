@@ -79,6 +79,7 @@ def computer(tmp_path, monkeypatch):
     made = Computer(tmp_path)
     monkeypatch.setattr(ports, "list_ports", lambda: list(made.records))
     monkeypatch.setattr(ports, "bootloader_drives", lambda: list(made.drives))
+    monkeypatch.setattr(ports, "unmounted_bootloaders", list)
     monkeypatch.setattr(transport, "SerialTransport", made.open)
     monkeypatch.setattr(connect, "Client", in_the_desks_time)
     monkeypatch.setenv("COLUMNS", "200")

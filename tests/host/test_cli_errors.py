@@ -1,9 +1,11 @@
 """Every way to fail, as the person at the keyboard meets it: the message, the exit code, and that nothing changed."""
 
+from dataclasses import replace
+
 import pytest
 
-from endcall import errors
-from endcall.ports import BOOTLOADER, Found
+from endcall import errors, ports
+from endcall.ports import BOOTLOADER, UNMOUNTED, Found
 from endcall.transport import unplugged
 from endcall_core import settings
 from endcall_device.store import StoreError
@@ -205,6 +207,33 @@ def test_the_bootloader(computer):
     shown = computer.run("list")
     assert shown.code == 0
     assert "bootloader" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("path", "todo"), [("/dev/sdb1", "udisksctl mount -b /dev/sdb1"), ("USB 1-1.2", "Unplug it and plug it in again")]
+)
+def test_the_bootloader_without_its_drive(computer, monkeypatch, path, todo):
+    monkeypatch.setattr(ports, "unmounted_bootloaders", lambda: [Found(UNMOUNTED, path, "", False)])
+    result = computer.run("info")
+    assert result.code == 12
+    assert f"({path}), and its drive RPI-RP2 is not mounted" in result.err
+    assert todo in result.err
+    shown = computer.run("list")
+    assert shown.code == 0
+    assert "bootloader_unmounted" in shown.out
+
+
+def test_beside_one_in_service_a_device_in_safe_mode_is_told_and_not_taken(computer):
+    safe = replace(listings.SAFE_MODE["linux"], path="/dev/ttyACM3", serial=listings.B)
+    desk = computer.plug()
+    computer.records.append(safe)
+    assert computer.run("set", "call.warn_s", "45").code == 0
+    assert desk.app.call.rules["call.warn_s"] == 45
+    result = computer.run("info", "--serial", listings.B)
+    assert result.code == 12
+    assert f"serial {listings.B}" in result.err
+    assert "safe mode" in result.err
+    assert safe.path not in computer.opened
 
 
 @pytest.mark.parametrize("system", listings.SYSTEMS)

@@ -1,11 +1,14 @@
 """Which port is the device's, on three operating systems, and that the console never is."""
 
 import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from endcall import ports
-from endcall.ports import BOOTLOADER, IN_SERVICE, NO_DATA_PORT, Found, PortRecord
+from endcall.ports import BOOTLOADER, IN_SERVICE, NO_DATA_PORT, UNMOUNTED, Found, PortRecord
 
 from . import listings
 from .listings import A, B
@@ -64,9 +67,56 @@ def test_a_device_without_a_serial_number_is_told_apart_by_where_it_is():
     assert len(ports.find([first, second])) == 2
 
 
-def test_an_interface_without_a_name_is_no_data_port():
-    nameless = PortRecord("COM7", ports.VID, ports.PID, A, "Microsoft", None, None, "1-2:x.0")
-    assert [device.state for device in ports.find([nameless])] == [NO_DATA_PORT]
+def nameless(record):
+    return replace(record, interface=None)
+
+
+@pytest.mark.parametrize("system", listings.SYSTEMS)
+def test_without_names_the_later_of_two_interfaces_is_the_data_port(system):
+    console, data = map(nameless, listings.DEVELOP[system])
+    assert find(system, data, console) == [Found(IN_SERVICE, data.path, A, system != "windows")]
+    assert ports.console_of(console.path, [console, data]).path == data.path
+    assert ports.console_of(data.path, [console, data]) is None
+
+
+def test_the_interfaces_number_counts_and_not_that_of_the_port():
+    console, data = map(nameless, listings.DEVELOP["windows"])
+    assert data.path < console.path
+    assert ports.find([console, data])[0].path == data.path
+
+
+def test_a_port_without_a_name_is_the_data_port_where_boot_py_gave_the_strings():
+    record = nameless(listings.IN_SERVICE["linux"])
+    assert find("linux", record) == [Found(IN_SERVICE, record.path, A, True)]
+
+
+@pytest.mark.parametrize("record", [listings.IN_SERVICE["windows"], *listings.SAFE_MODE.values()])
+def test_a_port_without_a_name_is_not_opened_where_nothing_says_that_boot_py_ran(record):
+    assert [device.state for device in ports.find([nameless(record)])] == [NO_DATA_PORT]
+
+
+@pytest.mark.parametrize("system", listings.SYSTEMS)
+def test_a_device_in_safe_mode_beside_one_in_service(system):
+    safe = replace(listings.SAFE_MODE[system], path=listings.SECOND[system].path, serial=B)
+    ours = listings.IN_SERVICE[system]
+    found = find(system, safe, ours)
+    assert [(device.state, device.path, device.serial) for device in found] == [
+        (IN_SERVICE, ours.path, A),
+        (NO_DATA_PORT, safe.path, B),
+    ]
+
+
+@pytest.mark.parametrize("system", listings.SYSTEMS)
+def test_other_boards_with_circuitpython_are_left_alone(system):
+    """They share the vendor, and some the interfaces' names; one of them has the serial number of ours."""
+    ours = listings.IN_SERVICE[system]
+    others = [
+        replace(ours, path=f"{ours.path}{number}", pid=pid, serial=serial, product=product)
+        for number, (pid, serial, product) in enumerate(
+            [(0x80F2, "DF6050A04B1B2121", "QT Py RP2040"), (0x8120, A, "Pico W"), (0x8162, "0" * 16, "Pico 2")]
+        )
+    ]
+    assert [device.path for device in find(system, ours, *others)] == [ours.path]
 
 
 @pytest.mark.parametrize("system", listings.SYSTEMS)
@@ -101,6 +151,52 @@ def test_the_bootloaders_drive_is_found(tmp_path):
     (tmp_path / "empty").mkdir()
     found = ports.bootloader_drives(sorted(tmp_path.iterdir()))
     assert found == [Found(BOOTLOADER, str(drive), "", False)]
+
+
+@pytest.fixture
+def linux(tmp_path, monkeypatch):
+    """`linux(mounts)`: what Linux tells of a Pico in BOOTSEL beside a hub and a memory stick."""
+    monkeypatch.setattr("sys.platform", "linux")
+    usb = tmp_path / "usb"
+    for name, vid, pid, disk in (
+        ("usb1", "1d6b", "0002", None),
+        ("1-1.2", "2e8a", "0003", "sdb"),
+        ("1-1.3", "2e8a", "0005", None),
+        ("1-1.4", "0781", "5581", "sdc"),
+    ):
+        (usb / name).mkdir(parents=True)
+        (usb / name / "idVendor").write_text(vid + "\n")
+        (usb / name / "idProduct").write_text(pid + "\n")
+        if disk:
+            (usb / name / f"{name}:1.0/host6/target6:0:0/6:0:0:0/block/{disk}/{disk}1").mkdir(parents=True)
+    (usb / "1-1.2:1.0").mkdir()  # an interface: no ids of its own
+
+    def look(mounts):
+        (tmp_path / "mounts").write_text(mounts)
+        return ports.unmounted_bootloaders(usb, tmp_path / "mounts")
+
+    return look
+
+
+STICK = "/dev/sda2 / ext4 rw 0 0\n/dev/sdc1 /media/it/STICK vfat rw 0 0\n"
+
+
+def test_a_bootloader_whose_drive_is_not_mounted_is_found_by_its_usb_identity(linux):
+    assert linux(STICK) == [Found(UNMOUNTED, "/dev/sdb1", "", False)]
+    assert linux(STICK + "/dev/sdb1 /media/it/RPI-RP2 vfat rw 0 0\n") == []
+
+
+def test_a_bootloader_whose_disk_linux_does_not_show_is_named_by_its_place(linux, tmp_path):
+    shutil.rmtree(tmp_path / "usb/1-1.2/1-1.2:1.0")
+    assert linux(STICK) == [Found(UNMOUNTED, "USB 1-1.2", "", False)]
+
+
+def test_where_linux_has_mounted_drives(tmp_path):
+    table = tmp_path / "mounts"
+    table.write_text(STICK + "/dev/sdd1 /media/a\\040b/RPI-RP2 vfat rw 0 0\nproc /proc proc rw 0 0\n")
+    found = [("/dev/sdc1", Path("/media/it/STICK")), ("/dev/sdd1", Path("/media/a b/RPI-RP2"))]
+    assert ports.mounted(table) == found
+    assert ports.mounted(tmp_path / "none") == []
 
 
 def test_the_listing_of_this_computer_can_be_had():
