@@ -1,7 +1,6 @@
 """Every request through the real client, against the firmware's own service on a simulated desk."""
 
 import pytest
-from endcall_base import BASE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ from endcall.client import _pieces
 from endcall.desk.desk import Desk
 from endcall.errors import CallInProgressError, InvalidError, LinkError, LockedError, NotVerifiedError, UnpluggedError
 from endcall.image.application import build_application
+from endcall_base import BASE
 from endcall_core import messages, settings, version, wire
 from endcall_device.store import SettingsStore
 

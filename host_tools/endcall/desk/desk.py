@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from endcall_base import FACTORY, Slots
-
 from endcall.contents import mutable_files
+from endcall_base import FACTORY, Slots
 from endcall_core import layout, version
 from endcall_device.app import App, Parts
 from endcall_device.blocks import BlockFile
