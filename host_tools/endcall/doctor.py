@@ -53,7 +53,7 @@ class System:
 
     def may_open(self, path: str) -> bool:
         """Whether this user may read and write `path`."""
-        return os.access(self.root / path.lstrip("/"), os.R_OK | os.W_OK)
+        return os.access(self.root / os.path.abspath(path).lstrip("/"), os.R_OK | os.W_OK)
 
     def processes(self) -> Iterator[tuple[int, str, Path]]:
         """Every process: number, name, its folder in /proc."""

@@ -18,7 +18,7 @@ VID, PID = 0x239A, 0x80F4  # CircuitPython on a Pico (its board definition, mpco
 MANUFACTURER = "endcall"  # what boot.py tells `supervisor.set_usb_identification`
 BOOTLOADER_VID, BOOTLOADER_PID = 0x2E8A, 0x0003  # the RP2040's own, in BOOTSEL (RP2040 data sheet, 2.8.2)
 
-#: Environment variable that names a folder with the ports of simulated devices.
+#: Environment variable that names a folder with the ports of simulated devices, and drives of simulated bootloaders.
 PORT_FOLDER = "ENDCALL_PORT_DIR"
 
 IN_SERVICE, NO_DATA_PORT, BOOTLOADER, UNMOUNTED = "in_service", "no_data_port", "bootloader", "bootloader_unmounted"
@@ -68,6 +68,12 @@ def _simulated_ports() -> list[PortRecord]:
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
         if entry.is_symlink() and not entry.name.startswith(".")
     ]
+
+
+def _simulated_drives() -> list[Path]:
+    """Folders in PORT_FOLDER stand for drives; a Pico's bootloader has INFO_UF2.TXT on its own."""
+    folder = os.environ.get(PORT_FOLDER)
+    return sorted(drive for drive in Path(folder).glob("RPI-RP2*") if drive.is_dir()) if folder else []
 
 
 def _system_ports() -> list[PortRecord]:
@@ -154,6 +160,7 @@ def bootloader_drives(roots: Iterable[Path] | None = None) -> list[Found]:
             roots = Path("/Volumes").glob("RPI-RP2*")
         else:
             roots = [root for device, root in mounted() if device.startswith("/dev/")]
+        roots = [*roots, *_simulated_drives()]
     found = []
     for root in roots:
         try:

@@ -41,6 +41,14 @@ def findings(computer, *arguments):
     return result, {check["name"]: check for check in result.json["checks"]}
 
 
+def test_a_port_named_from_the_present_folder_is_looked_at_there(tmp_path, monkeypatch):
+    (tmp_path / "ports").mkdir()
+    (tmp_path / "ports/DE5C0001").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert REAL().may_open("ports/DE5C0001")
+    assert not REAL().may_open("ports/DE5C0002")
+
+
 def test_all_is_well(computer, root):
     computer.plug()
     udev.install(root)

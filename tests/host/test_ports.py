@@ -199,6 +199,16 @@ def test_where_linux_has_mounted_drives(tmp_path):
     assert ports.mounted(tmp_path / "none") == []
 
 
+def test_the_drive_of_a_simulated_bootloader(tmp_path, monkeypatch):
+    drive = tmp_path / "RPI-RP2"
+    drive.mkdir()
+    (drive / "INFO_UF2.TXT").write_text("UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n")
+    monkeypatch.delenv(ports.PORT_FOLDER, raising=False)
+    assert str(drive) not in [found.path for found in ports.bootloader_drives()]
+    monkeypatch.setenv(ports.PORT_FOLDER, str(tmp_path))
+    assert str(drive) in [found.path for found in ports.bootloader_drives()]
+
+
 def test_the_listing_of_this_computer_can_be_had():
     for record in ports.list_ports():
         assert isinstance(record.path, str)
