@@ -18,7 +18,7 @@ from typing import Any
 
 from endcall import settings_file
 from endcall.client import Client
-from endcall.errors import InvalidError, UsageError
+from endcall.errors import InvalidError, NotVerifiedError, UsageError
 from endcall_core.version import FIRMWARE
 
 SCHEMA = "endcall.backup/1"
@@ -46,22 +46,27 @@ def keep_settings(identity: dict[str, Any], values: dict[str, Any]) -> Path:
 
     Raises UsageError where this computer can't keep it.
     """
+    return _keep(identity, ".toml", settings_file.to_toml(values).encode())
+
+
+def _keep(identity: dict[str, Any], ending: str, data: bytes) -> Path:
     from platformdirs import user_data_path
 
     folder = user_data_path("endcall", appauthor=False) / "before" / str(identity.get("serial") or "unknown")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{_stamp()}.toml"
+        stamp = _stamp()
+        path = folder / f"{stamp}{ending}"
         number = 1
         while path.exists():
             number += 1
-            path = folder / f"{_stamp()}-{number}.toml"
-        path.write_text(settings_file.to_toml(values), encoding="utf-8")
-        for old in sorted(folder.glob("*.toml"))[:-KEPT]:
+            path = folder / f"{stamp}-{number}{ending}"
+        path.write_bytes(data)
+        for old in sorted(folder.glob(f"*{path.suffix}"))[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
-            f"The settings as they are now can't be kept in {folder}: {error.strerror}.",
+            f"What is on the device now can't be kept in {folder}: {error.strerror}.",
             "Nothing was changed on the device.",
             "Make room there, or give --no-backup.",
         ) from error
@@ -165,11 +170,17 @@ def _refused(path: Path, why: str) -> InvalidError:
 
 @dataclass
 class Restored:
-    """What `restore` did, and what it could not. missing: (what, why)."""
+    """What `restore` did, and what it could not.
+
+    removed: prompts that made room, and where they are kept. before: where the settings of before are kept.
+    missing: (what, why).
+    """
 
     changed: dict[str, list[Any]]
     sent: list[str]
     there: list[str]
+    removed: dict[str, Path | None]
+    before: Path | None
     missing: list[tuple[str, str]]
 
 
@@ -177,47 +188,122 @@ def restore(
     client: Client,
     backup: Backup,
     keep_name: bool,
+    keep_before: bool = True,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Restored:
     """Bring back settings and prompts, each read back and compared; what can't be brought back is told, not hidden.
 
-    keep_name: leave `device.name` as the device has it. Prompts go first, because settings may name them.
+    keep_name: leave `device.name` as the device has it. keep_before: keep what it has now, as `apply` does, where it
+    changes. Prompts go first, because settings may name them; those that the backup does not have
+    stay where there is room for them. Raises UsageError where this computer can't keep something, before that changes.
     """
     from endcall import plan
-    from endcall_core import settings, wire
 
     missing = [(f"prompt {name}", f"it was not in the backup: {why}") for name, why in _left_out(backup).items()]
-    wanted = dict(backup.settings)
+    wanted = _acceptable(backup.settings, missing)
     if keep_name:
         wanted.pop("device.name", None)
-    for key in [key for key in wanted if settings.find(key) is None]:
-        missing.append((f"{key} = {wanted.pop(key)!r}", f"version {FIRMWARE} has no such setting"))
-    for key in [key for key in wanted if settings.check(key, wanted[key])]:
-        problem = settings.check(key, wanted[key])
-        missing.append((f"{key} = {wanted.pop(key)!r}", str(problem[2])))
-    sent, there = [], []
-    stored = {row["name"]: row for row in client.prompts()}
-    for name, data in sorted(backup.prompts.items(), key=lambda item: item[0] not in _named(wanted)):
-        row = stored.get(name)
-        if row and row["crc"] == wire.crc(data) and not row["problem"]:
-            there.append(name)
-            continue
-
-        def told(done: int, name: str = name, total: int = len(data)) -> None:
-            progress(name, done, total)
-
+    before = client.get()
+    prompts = _Prompts(client, backup, wanted, keep_before, progress)
+    for name in sorted(backup.prompts, key=lambda name: name not in _named(wanted)):
         try:
-            client.put_prompt(name, data, told)
-            sent.append(name)
-        except InvalidError as error:
+            prompts.bring_back(name)
+        except (InvalidError, NotVerifiedError) as error:
             missing.append((f"prompt {name}", error.happened))
-    lacking = [key for key in ("prompt.closing", "prompt.warning") if wanted.get(key) and _lacks(client, wanted[key])]
-    for key in lacking:
+    stored = _playable(client)
+    for key in [key for key in _NAMING if wanted.get(key) and wanted[key] not in stored]:
         missing.append((f"{key} = {wanted.pop(key)!r}", "the device has no such prompt"))
     made = plan.make(client.get(), wanted, {}, "the backup")
+    kept = None
+    if keep_before and (made.changes or client.get() != before):
+        kept = keep_settings(client.identity, before)
     if made.changes:
         made.carry_out(client)
-    return Restored(made.as_pairs(), sent, there, missing)
+    after = client.get()
+    changed = {key: [before.get(key), after[key]] for key in after if before.get(key) != after[key]}
+    return Restored(changed, prompts.sent, prompts.there, prompts.removed, kept, missing)
+
+
+_NAMING = ("prompt.closing", "prompt.warning")
+
+
+def _acceptable(values: dict[str, Any], missing: list[tuple[str, str]]) -> dict[str, Any]:
+    """The `values` that this version takes, each alone; why not goes into `missing`."""
+    from endcall_core import settings
+
+    wanted = dict(values)
+    for key, value in values.items():
+        problem = settings.check(key, value)
+        if settings.find(key) is None:
+            missing.append((f"{key} = {wanted.pop(key)!r}", f"version {FIRMWARE} has no such setting"))
+        elif problem:
+            missing.append((f"{key} = {wanted.pop(key)!r}", str(problem[2])))
+    return wanted
+
+
+class _Prompts:
+    """Brings prompts back one by one, and makes room where every slot is in use."""
+
+    def __init__(
+        self,
+        client: Client,
+        backup: Backup,
+        wanted: dict[str, Any],
+        keep: bool,
+        progress: Callable[[str, int, int], None],
+    ) -> None:
+        self._client, self._backup, self._wanted, self._keep, self._progress = client, backup, wanted, keep, progress
+        self.sent: list[str] = []
+        self.there: list[str] = []
+        self.removed: dict[str, Path | None] = {}
+
+    def bring_back(self, name: str) -> None:
+        """Raises InvalidError where the device refuses it, or where nothing can make room; and as `put_prompt`."""
+        data = self._backup.prompts[name]
+        if self._is_right(name, {row["name"]: row for row in self._client.prompts()}):
+            self.there.append(name)
+            return
+        while True:
+            try:
+                self._client.put_prompt(name, data, lambda done: self._progress(name, done, len(data)))
+            except InvalidError as error:
+                if error.details.get("code") != "full" or not self._make_room():
+                    raise
+            else:
+                self.sent.append(name)
+                return
+
+    def _is_right(self, name: str, stored: dict[str, Any]) -> bool:
+        from endcall_core import wire
+
+        row = stored.get(name)
+        return bool(row and row["crc"] == wire.crc(self._backup.prompts[name]) and not row["problem"])
+
+    def _make_room(self) -> bool:
+        """Remove a prompt that is not as the backup has it; whether there was one.
+
+        One that a setting names is let go by bringing that setting back first.
+        """
+        values = self._client.get()
+        stored = {row["name"]: row for row in self._client.prompts()}
+        right = {name for name in self._backup.prompts if self._is_right(name, stored)}
+        # First what nothing needs, then what a setting names, last what is about to be replaced.
+        spare = sorted(set(stored) - right, key=lambda name: (name in self._backup.prompts, name in _named(values)))
+        for name in spare:
+            naming = {key: self._wanted.get(key) for key in _NAMING if values[key] == name}
+            if all(other == "" or other in right for other in naming.values()):
+                self._remove(name, naming, is_damaged=bool(stored[name]["problem"]))
+                return True
+        return False
+
+    def _remove(self, name: str, naming: dict[str, Any], is_damaged: bool) -> None:
+        kept = None
+        if self._keep and not is_damaged:
+            kept = _keep(self._client.identity, f"-{name}", self._client.read_prompt(name))
+        if naming:
+            self._client.change(naming)
+        self._client.remove_prompt(name)
+        self.removed[name] = kept
 
 
 def _left_out(backup: Backup) -> dict[str, str]:
@@ -226,8 +312,8 @@ def _left_out(backup: Backup) -> dict[str, str]:
 
 
 def _named(values: dict[str, Any]) -> set[Any]:
-    return {values.get("prompt.closing"), values.get("prompt.warning")}
+    return {values.get(key) for key in _NAMING}
 
 
-def _lacks(client: Client, name: str) -> bool:
-    return not any(row["name"] == name and not row["problem"] for row in client.prompts())
+def _playable(client: Client) -> list[str]:
+    return [row["name"] for row in client.prompts() if not row["problem"]]

@@ -1,11 +1,15 @@
 """Everything that a device keeps, in one file, and back again."""
 
 import json
+import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from endcall_core import settings
+from endcall.contents import stock_prompts
+from endcall_core import settings, wire
+from endcall_device.upload import UploadError
 
 from . import listings
 from .desk_link import tone
@@ -86,15 +90,89 @@ def test_what_could_not_be_restored_is_told_and_the_rest_is_done(computer, full,
         assert said in result.err, said
 
 
-def test_a_prompt_that_does_not_fit_is_told(computer, full, tmp_path):
+def test_prompts_of_the_device_make_room_and_are_kept(computer, full, tmp_path):
+    """Both prompts of the backup are others than those of the new device, whose settings name its own."""
+    mine = {name: put(computer, tmp_path, name, seed=number) for number, name in enumerate(["a.wav"])}
+    computer.run("set", "prompt.closing", "a.wav")
+    computer.run("prompt", "remove", "closing.wav")
+    computer.run("prompt", "remove", "warning.wav")
+    mine["b.wav"] = put(computer, tmp_path, "b.wav", seed=7)
+    computer.run("set", "prompt.warning", "b.wav")
+    path = tmp_path / "b.zip"
+    assert computer.run("backup", path).code == 0
+
+    computer._folder = tmp_path / "second"
+    other = replug(computer)
+    theirs = put(computer, tmp_path, "theirs.wav", seed=9)
+    computer.run("set", "prompt.warning", "theirs.wav")
+    assert len(other.app.prompts.table) == 3
+    result = computer.run("restore", path)
+    assert result.code == 0, result.err
+    assert {name: entry[2] for name, entry in other.app.prompts.table.items()}.items() >= {
+        name: wire.crc(data) for name, data in mine.items()
+    }.items()
+    assert (other.app.call.rules["prompt.closing"], other.app.call.rules["prompt.warning"]) == ("a.wav", "b.wav")
+    removed = [line for line in result.err.splitlines() if line.startswith("Removed to make room: ")]
+    assert removed
+    for line in removed:
+        kept = Path(line.partition("; endcall prompt put ")[2].partition(" --as ")[0])
+        name = line.rpartition(" ")[2]
+        assert kept.read_bytes() == (theirs if name == "theirs.wav" else stock_prompts()[name])
+    before = next(line for line in result.err.splitlines() if line.startswith("The settings as they were: "))
+    assert 'warning = "theirs.wav"' in Path(before.split()[-1]).read_text()
+
+
+def test_prompts_of_the_device_stay_where_there_is_room(computer, full, tmp_path):
+    path = tmp_path / "b.zip"
+    computer.run("backup", path)
+    put(computer, tmp_path, "theirs.wav")
+    result = computer.run("restore", path)
+    assert result.code == 0
+    assert sorted(full.app.prompts.table) == ["closing.wav", "theirs.wav", "warning.wav"]
+    assert "Removed" not in result.err
+
+
+def test_nothing_is_removed_that_can_not_be_kept_first(computer, full, tmp_path):
     path = tmp_path / "b.zip"
     computer.run("backup", path)
     computer.run("prompt", "remove", "warning.wav")
     put(computer, tmp_path, "x.wav")
     put(computer, tmp_path, "y.wav")
+    before = dict(full.app.prompts.table)
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
+    (tmp_path / "data").write_text("a file where a folder should be")
+    result = computer.run("restore", path)
+    assert result.code == 2
+    assert "--no-backup" in result.err
+    assert full.app.prompts.table == before
+    result = computer.run("restore", path, "--no-backup")
+    assert result.code == 0
+    assert "Removed to make room: prompt x.wav." in result.err
+    assert sorted(full.app.prompts.table) == ["closing.wav", "warning.wav", "y.wav"]
+
+
+def test_a_prompt_that_the_device_can_not_store_is_told_and_the_rest_is_done(computer, full, tmp_path, monkeypatch):
+    path = tmp_path / "b.zip"
+    computer.run("backup", path)
+    computer.run("prompt", "remove", "warning.wav")
+    computer.run("set", "call.warn_s", "30")
+
+    def refuse(name, size, checksum):
+        raise UploadError("storage", "this drive has no prompt slots")
+
+    monkeypatch.setattr(full.app.prompts, "begin", refuse)
     result = computer.run("restore", path)
     assert result.code == 9
-    assert "prompt warning.wav: Every prompt slot is in use" in result.err
+    assert "prompt warning.wav: This drive has no prompt slots" in result.err
+    assert full.app.call.rules["call.warn_s"] == 77
+
+
+def test_a_restore_says_that_incident_records_stay_in_the_file(computer, full, tmp_path):
+    path = tmp_path / "b.zip"
+    computer.run("backup", path)
+    result = computer.run("restore", path)
+    assert f"1 incident record stays in {path}" in result.err
+    assert "Incident records stay in the file" in computer.run("restore", "--help").out
 
 
 def test_a_damaged_prompt_is_left_out_and_named(computer, full, tmp_path):

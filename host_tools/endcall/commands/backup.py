@@ -15,6 +15,7 @@ from endcall.commands.shared import (
     emit,
     examples,
     named_progress,
+    no_backup_option,
     note,
     timeout_option,
     title,
@@ -57,13 +58,15 @@ def backup(output: Path | None, force: bool) -> None:
 @click.command()
 @device_options
 @timeout_option
+@no_backup_option
 @click.option("--keep-name", is_flag=True, help="Leave the device's name: to make a second device like the first.")
 @click.argument("file", type=click.Path(path_type=Path))
-def restore(file: Path, keep_name: bool, wait_s: float = WAIT_S) -> None:
+def restore(file: Path, keep_name: bool, no_backup: bool, wait_s: float = WAIT_S) -> None:
     """Bring settings and prompts of a backup back, read them back and compare.
 
-    What can't be brought back is told, and ends with exit code 9. Incident records stay in the file: a device
-    never takes records that it did not write.
+    What can't be brought back is told, and ends with exit code 9. Where the device has no room, prompts that the
+    backup does not have are removed, and kept on this computer. Incident records stay in the file: a device never
+    takes records that it did not write.
     """
     from endcall import backup as backups
     from endcall.connect import connect
@@ -74,16 +77,27 @@ def restore(file: Path, keep_name: bool, wait_s: float = WAIT_S) -> None:
         client.wait_s = wait_s
         client.waiting = lambda: note(f"A call is in progress on {title(device)}; waiting, {wait_s:g} s at most.")
         with named_progress("sending") as progress:
-            done = backups.restore(client, kept, keep_name, progress)
+            done = backups.restore(client, kept, keep_name, not no_backup, progress)
     facts: dict[str, Any] = {
         "device": device,
         "changed": done.changed,
         "sent": done.sent,
         "there": done.there,
+        "removed": {name: path and str(path) for name, path in done.removed.items()},
+        "before": done.before and str(done.before),
         "missing": [{"what": what, "why": why} for what, why in done.missing],
         "incidents_in_file": len(kept.incidents),
     }
     emit("restore", facts, lambda: _shown(device, done))
+    for name, path in done.removed.items():
+        note(f"Removed to make room: prompt {name}" + (f"; endcall prompt put {path} --as {name}" if path else "."))
+    if done.before:
+        note(f"The settings as they were: endcall apply {done.before}")
+    if kept.incidents:
+        count = (
+            "1 incident record stays" if len(kept.incidents) == 1 else f"{len(kept.incidents)} incident records stay"
+        )
+        note(f"{count} in {file}: a device takes only what it wrote itself.")
     if done.missing:
         raise NotVerifiedError(
             f"{len(done.missing)} things could not be brought back:\n"

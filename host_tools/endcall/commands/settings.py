@@ -18,6 +18,7 @@ from endcall.commands.shared import (
     emit,
     everyone_option,
     examples,
+    no_backup_option,
     note,
     on_devices,
     options,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from endcall.settings_file import Place
 
 _file = click.argument("file", type=click.Path(path_type=Path))
-_no_backup = click.option(
-    "--no-backup", is_flag=True, help="Do not keep the settings as they were before on this computer."
-)
 
 
 @examples("endcall get", "endcall get call.warn_s release.mode", "endcall get --json")
@@ -67,7 +65,7 @@ def get(keys: tuple[str, ...]) -> None:
 @device_options
 @everyone_option
 @timeout_option
-@_no_backup
+@no_backup_option
 @click.argument("pairs", nargs=-1, required=True, metavar="KEY VALUE [KEY VALUE]…", shell_complete=complete_key)
 def set_command(pairs: tuple[str, ...], everyone: bool, wait_s: float, no_backup: bool) -> None:
     """Change settings, all together or none."""
@@ -122,7 +120,7 @@ def plan(file: Path, everyone: bool, tells: bool) -> None:
 @device_options
 @everyone_option
 @timeout_option
-@_no_backup
+@no_backup_option
 @_file
 def apply(file: Path, everyone: bool, wait_s: float, no_backup: bool) -> None:
     """Put the settings of FILE (TOML) in force, all together or none, and read them back.

@@ -110,6 +110,9 @@ timeout_option = click.option(
     metavar="SECONDS",
     help="How long to wait for a call to end.",
 )
+no_backup_option = click.option(
+    "--no-backup", is_flag=True, help="Do not keep what is on the device before on this computer."
+)
 
 
 def chosen_device() -> Choice:
