@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from endcall import line_level, loudness
+from endcall import command_pages, line_level, loudness
 from endcall.errors import EXIT_CODES
 from endcall.ports import MANUFACTURER, PID, VID
 from endcall.settings_file import to_toml, toml_value
@@ -32,6 +32,7 @@ def pages(root: Path = _ROOT) -> dict[Path, str]:
         docs / "settings.md": settings_page(),
         docs / "protocol.md": protocol_page((root / _CONVERSATION).read_text()),
         docs / "exit-codes.md": exit_codes_page(),
+        docs / "commands.md": command_pages.page(_NOTE),
         docs / "settings.example.toml": example(),
         docs / "settings.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         Path("host_tools/web/src/contract.json"): json.dumps(contract(), indent=1, ensure_ascii=False) + "\n",

@@ -1,31 +1,16 @@
 """Every command explains itself: a sentence, examples that are real commands, and an entry in the reference."""
 
+import re
 import shlex
 
 import click
 import pytest
 
 from endcall.cli import cli
+from endcall.command_pages import commands, examples, page
 
-
-def commands(command=cli, path=()):
-    """Every command below `command`: (its words, the command), groups left out."""
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        if isinstance(found, click.Group):
-            yield from commands(found, (*path, name))
-        else:
-            yield (*path, name), found
-
-
-ALL = dict(commands())
-
-
-def examples(command):
-    epilog = command.epilog or ""
-    assert epilog.startswith("\b\nExamples:\n"), "give it its @examples"
-    return [line.strip() for line in epilog.split("\n")[2:] if line.strip()]
+ALL = dict(commands((), cli))
+PAGE = page("")
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
@@ -40,9 +25,10 @@ def named(words):
     return next(path for path in ALL if tuple(words[: len(path)]) == path)
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path != ("demo",)], ids=" ".join)
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_its_examples_are_commands_that_can_be_parsed(path):
     shown = set()
+    assert examples(ALL[path]), "give it its @examples"
     for line in examples(ALL[path]):
         words = shlex.split(line.split(" > ")[0])
         if words[0] == "sudo":
@@ -52,6 +38,23 @@ def test_its_examples_are_commands_that_can_be_parsed(path):
         ALL[other].make_context(other[-1], words[len(other) :], parent=click.Context(cli, info_name="endcall"))
         shown.add(other)
     assert path in shown
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_its_examples_are_in_its_help(computer, path):
+    shown = computer.run(*path, "--help").out
+    assert "\nExamples:\n" in shown.replace("  Examples:", "Examples:")
+    for line in examples(ALL[path]):
+        assert line in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_its_options_are_in_the_reference(path):
+    (section,) = re.findall(rf"^### {re.escape(' '.join(path))}\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    options = [one.opts[0] for one in ALL[path].params if isinstance(one, click.Option)]
+    assert [option for option in options if f"`{option}" not in section] == []
+    for line in examples(ALL[path]):
+        assert f"\n{line}\n" in section
 
 
 def test_the_help_lists_every_command_in_a_section(computer):

@@ -101,7 +101,13 @@ def info() -> None:
 @device_options
 @click.option("--once", is_flag=True, help="One look, then end.")
 @click.option(
-    "--every", "every_s", default=0.25, show_default=True, type=click.FloatRange(0.05, 3600), metavar="SECONDS"
+    "--every",
+    "every_s",
+    default=0.25,
+    show_default=True,
+    type=click.FloatRange(0.05, 3600),
+    metavar="SECONDS",
+    help="Time between two looks.",
 )
 @click.option("--count", type=click.IntRange(1), help="End after this many looks.")
 def status(once: bool, every_s: float, count: int | None) -> None:

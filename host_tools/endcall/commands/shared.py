@@ -88,6 +88,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+#: What stands in many commands, and means the same in all of them.
+COMMON = tuple(_OPTIONS)
+
+
 def options(*flags: str) -> Callable:
     def decorate(function: Callable) -> Callable:
         for flag in reversed(flags):

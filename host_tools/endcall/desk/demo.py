@@ -285,7 +285,14 @@ def _script_help() -> str:
     return "\b\n" + steps
 
 
-@click.command("demo", epilog=_script_help())
+_EXAMPLES = """\b
+Examples:
+  endcall demo
+  endcall demo --pty-link desk-port --folder my-desk
+  endcall demo --headless --speed 0 --script a-call.txt"""
+
+
+@click.command("demo", epilog=f"{_EXAMPLES}\n\n{_script_help()}")
 @click.option("--headless", is_flag=True, help="No page: events as lines of JSON on stdout; ends with the script.")
 @click.option(
     "--script", type=click.Path(dir_okay=False), help="Play the steps in this file (press, wait 5s, until WARN, …)."
