@@ -39,9 +39,8 @@ def read(path: Path, name: str | None = None) -> tuple[str, bytes, wav.Wav]:
         raise InvalidError(
             f"{path} does not fit, it is {sound.duration_ms / 1000 - longest_s:.1f} s too long: it has {len(data)} "
             f"bytes, and the device takes {layout.SLOT_BYTES}.",
-            f"At its {sound.rate_hz} Hz that is {longest_s:.1f} s, at 8000 Hz "
-            f"{layout.SLOT_BYTES / 2 / wav.RATE_MIN_HZ:.1f} s; it lasts {sound.duration_ms / 1000:.1f} s.",
-            "Make it shorter, or export it with a lower sample rate. Nothing was changed.",
+            f"That is {longest_s:.1f} s; it lasts {sound.duration_ms / 1000:.1f} s.",
+            "Make it shorter. Nothing was changed.",
         )
     return name, data, sound
 

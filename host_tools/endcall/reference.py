@@ -190,8 +190,7 @@ def contract() -> dict[str, Any]:
             "slots": len(layout.SLOT_PATHS),
             "slot_bytes": layout.SLOT_BYTES,
             "head_bytes": wav.HEAD_BYTES,
-            "rate_min_hz": wav.RATE_MIN_HZ,
-            "rate_max_hz": wav.RATE_MAX_HZ,
+            "rate_hz": wav.RATE_HZ,
             "shortest_ms": wav.SHORTEST_MS,
             "longest_ms": wav.LONGEST_MS,
         },
@@ -274,7 +273,7 @@ When the link is lost, or the device restarts, it forgets what was staged and a 
 {_table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in messages.ERRORS])}
 ## Prompts
 
-PCM, 16 bit, mono, {wav.RATE_MIN_HZ} to {wav.RATE_MAX_HZ} Hz, {wav.LONGEST_MS // 1000} s and {layout.SLOT_BYTES} bytes
+PCM, 16 bit, mono, {wav.RATE_HZ} Hz, {wav.LONGEST_MS // 1000} s and {layout.SLOT_BYTES} bytes
 at most. `endcall_core.wav` judges the header, on the computer and on the device.
 
 ## A conversation

@@ -3,7 +3,7 @@
 import struct
 
 
-def prompt(ms: int = 600, rate_hz: int = 8000, seed: int = 1, before: bytes = b"") -> bytes:
+def prompt(ms: int = 600, rate_hz: int = 16000, seed: int = 1, before: bytes = b"") -> bytes:
     """A WAV file of `ms` milliseconds of noise; `before` is put between format and sound."""
     count = rate_hz * ms // 2000 * 2
     samples = bytearray()

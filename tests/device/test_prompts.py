@@ -67,7 +67,7 @@ def test_a_stored_prompt_can_be_played(prompts, slots):
     assert prompts.names() == ["closing.wav"]
     assert prompts.path("closing.wav") == slots[0].path
     wav = prompts.inspect("closing.wav")
-    assert (wav.rate_hz, wav.data_at, wav.file_bytes) == (8000, 44, len(CLOSING))
+    assert (wav.rate_hz, wav.data_at, wav.file_bytes) == (16000, 44, len(CLOSING))
     assert prompts.fault("closing.wav") == 0
 
 

@@ -377,7 +377,7 @@ def test_the_list_of_prompts(host):
         "bytes": len(CLOSING),
         "crc": wire.crc(CLOSING),
         "ms": 600,
-        "rate_hz": 8000,
+        "rate_hz": 16000,
         "problem": None,
     }
     assert warning["name"] == "warning.wav"

@@ -133,7 +133,7 @@ def client_over(transport: DeskTransport, greet: bool = True, **options) -> Clie
 
 
 @functools.cache
-def tone(ms: int = 500, rate_hz: int = 8000, seed: int = 0, channels: int = 1, width: int = 2) -> bytes:
+def tone(ms: int = 500, rate_hz: int = 16000, seed: int = 0, channels: int = 1, width: int = 2) -> bytes:
     """A WAV file that is a different one for every `seed`."""
     frames = rate_hz * ms // 1000 // 2 * 2
     out = io.BytesIO()

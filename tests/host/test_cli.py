@@ -313,14 +313,14 @@ def test_prompt_put_list_remove(computer, tmp_path):
     path.write_bytes(tone(ms=1500))
     result = computer.run("prompt", "put", path, "--as", "ours.wav")
     assert result.code == 0
-    assert "1.5 s at 8000 Hz" in result.err
+    assert "1.5 s at 16000 Hz" in result.err
     assert "sent, read back and compared" in result.out
     assert "endcall set prompt.closing ours.wav" in result.err
     assert desk.app.prompts.table["ours.wav"][2] == wire.crc(path.read_bytes())
     listed = computer.run("prompt", "list", "--json").json
     assert [row["name"] for row in listed["prompts"]] == ["closing.wav", "ours.wav", "warning.wav"]
     assert listed["used"] == {"closing.wav": ["prompt.closing"]}
-    assert re.search(r"ours.wav +1.5 s +8000 Hz", computer.run("prompt", "list").out)
+    assert re.search(r"ours.wav +1.5 s +16000 Hz", computer.run("prompt", "list").out)
     assert "was there already" in computer.run("prompt", "put", path, "--as", "ours.wav").out
     assert computer.run("prompt", "remove", "ours.wav").code == 0
     assert "ours.wav" not in desk.app.prompts.table

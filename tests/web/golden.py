@@ -270,8 +270,8 @@ def wavs() -> list[dict[str, Any]]:
         "no_format.wav": good[:12] + good[36:],
         "cut_format.wav": good[:12] + b"JUNK" + (470).to_bytes(4, "little") + bytes(470) + good[12:],
         "float.wav": good[:20] + b"\x03" + good[21:],
-        "long.wav": good[:40] + (16_000 * 16).to_bytes(4, "little") + bytes(16_000 * 16),
-        "big.wav": tone(ms=300, rate_hz=22050)[:40] + (220_000).to_bytes(4, "little") + bytes(220_000),
+        "long.wav": good[:40] + (16_000 * 32).to_bytes(4, "little") + bytes(16_000 * 32),
+        "big.wav": tone(ms=300)[:40] + (220_000).to_bytes(4, "little") + bytes(220_000),
     }
     return [_judge(name, data) for name, data in files.items()]
 

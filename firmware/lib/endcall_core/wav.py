@@ -1,4 +1,4 @@
-"""Reading the header of a prompt: PCM, 16 bit, mono, 8 to 22.05 kHz.
+"""Reading the header of a prompt: PCM, 16 bit, mono, 16 kHz.
 
 CircuitPython's own WaveFile trusts the header (a sample rate of 0 runs at the system clock, a truncated file
 ends in silence without an error), so a header is read and judged here before it gets near the speaker.
@@ -6,8 +6,7 @@ ends in silence without an error), so a header is read and judged here before it
 
 import struct
 
-RATE_MIN_HZ = 8000
-RATE_MAX_HZ = 22050
+RATE_HZ = 16000  # the one rate that the sound module (MAX98357A) is specified for and speech needs; others stay mute
 SHORTEST_MS = 200  # no word is shorter; and `call.PROMPT_SHORT_MS` before its end it must not be over yet
 LONGEST_MS = 15000  # AS/CA S002 wants self-answering equipment to let go within 30 s; this leaves room
 
@@ -53,8 +52,8 @@ def parse(head, size):
                 raise WavError("its encoding is not PCM 16 bit; export it as WAV, PCM 16 bit")
             if channels != 1:
                 raise WavError(f"it has {channels} channels; export it as mono")
-            if not RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
-                raise WavError(f"its sample rate is {rate_hz} Hz; 8000 to 22050 Hz will do, 16000 is best")
+            if rate_hz != RATE_HZ:
+                raise WavError(f"its sample rate is {rate_hz} Hz; the sound module takes {RATE_HZ} Hz only")
         at += length + (length & 1)
     else:
         raise WavError(f"no sound within its first {HEAD_BYTES} bytes; export it without tags")

@@ -19,8 +19,8 @@ FILE_BYTES = 1024  # CircuitPython's WaveFile takes no more
 SETTLE_MS = 20  # the coupling relay has stopped bouncing, the DAC has locked to the clocks
 FADE_MS = 30
 FADE_STEPS = 6
+STOP_MS = 256  # a fade to nothing, in steps of what the mixer makes at once, 64 ms; the module itself ends hard
 TAIL_MS = 160  # what mixer and DMA still hold when the file is at its end
-MUTE_MS = 20
 
 IDLE, SETTLING, PLAYING, TAIL, STOPPING = range(5)
 
@@ -84,9 +84,10 @@ class Speaker:
         self._enter(SETTLING)
 
     def stop(self):
-        """Fade out: the DAC's soft-mute does it at once, the buffered sound never reaches the line."""
-        if self._phase not in (IDLE, STOPPING):
-            self._unmute.value = False
+        """Fade out. What plays is silent within half a second, and uncoupled then."""
+        if self._phase == SETTLING:
+            self._uncouple()  # nothing has sounded yet
+        elif self._phase in (PLAYING, TAIL):
             self._enter(STOPPING)
 
     def turn(self, now_ms):
@@ -111,8 +112,12 @@ class Speaker:
             if for_ms >= TAIL_MS:
                 self._uncouple()
                 return True
-        elif for_ms >= MUTE_MS:
+        elif for_ms <= STOP_MS:
+            self._mixer.voice[0].level = self._level * (STOP_MS - for_ms) / STOP_MS
+        elif for_ms >= STOP_MS + TAIL_MS:
             self._uncouple()
+        else:
+            self._mixer.voice[0].level = 0.0
         return False
 
     def _enter(self, phase):

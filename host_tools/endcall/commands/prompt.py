@@ -58,7 +58,7 @@ def chain() -> ModuleType:
     except (ImportError, OSError) as error:  # OSError: soundfile without its library
         raise UsageError(
             f"Sound can't be converted: {error}.",
-            "numpy, soundfile and soxr do that. A WAV file that is ready (PCM 16 bit, mono, 8 to 22.05 kHz) can be "
+            "numpy, soundfile and soxr do that. A WAV file that is ready (PCM 16 bit, mono, 16 kHz) can be "
             "sent without them: endcall prompt put",
             "pip install 'endcall[audio]'",
         ) from error
@@ -302,7 +302,7 @@ def prompt_list() -> None:
 @click.option("--as", "wanted", metavar="NAME", help="Name on the device; that of the file if not given.")
 @click.argument("file", type=_path)
 def prompt_put(file: Path, wanted: str | None, everyone: bool, wait_s: float) -> None:
-    """Send FILE (WAV, PCM 16 bit, mono, 8 to 22.05 kHz) and compare what arrived."""
+    """Send FILE (WAV, PCM 16 bit, mono, 16 kHz) and compare what arrived."""
     import hashlib
 
     from endcall import loudness, prompt_file

@@ -33,7 +33,7 @@ export class PromptsPanel {
       this.pick.value = '';
     });
     const drop = h('div', { class: 'drop' },
-      h('p', {}, 'A WAV file: PCM 16 bit, mono, ', `${PROMPT.rate_min_hz / 1000} to ${PROMPT.rate_max_hz / 1000} kHz, ${PROMPT.longest_ms / 1000} s and ${PROMPT.slot_bytes / 1024} KB at most.`),
+      h('p', {}, 'A WAV file: PCM 16 bit, mono, ', `${PROMPT.rate_hz / 1000} kHz, ${PROMPT.longest_ms / 1000} s and ${PROMPT.slot_bytes / 1024} KB at most.`),
       h('button', { type: 'button', class: 'quiet', id: 'wav-button', click: () => this.pick.click() }, 'Choose a file…'),
       h('span', { class: 'hint' }, 'or drop it here'), this.pick);
     drop.addEventListener('dragover', event => {

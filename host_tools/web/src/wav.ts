@@ -37,8 +37,8 @@ export function parseWav(head: Uint8Array, size: number): Wav {
       if (view.getUint16(at, true) !== 1 || view.getUint16(at + 14, true) !== 16)
         throw new Error('its encoding is not PCM 16 bit; export it as WAV, PCM 16 bit');
       if (channels !== 1) throw new Error(`it has ${channels} channels; export it as mono`);
-      if (rateHz < PROMPT.rate_min_hz || rateHz > PROMPT.rate_max_hz)
-        throw new Error(`its sample rate is ${rateHz} Hz; 8000 to 22050 Hz will do, 16000 is best`);
+      if (rateHz !== PROMPT.rate_hz)
+        throw new Error(`its sample rate is ${rateHz} Hz; the sound module takes ${PROMPT.rate_hz} Hz only`);
     }
     at += length + (length & 1);
   }
@@ -76,14 +76,13 @@ export function judge(file: string, data: Uint8Array): Wav {
     );
   }
   if (data.length > PROMPT.slot_bytes) {
-    const s = (rateHz: number): string => (PROMPT.slot_bytes / 2 / rateHz).toFixed(1);
+    const longest = PROMPT.slot_bytes / 2 / wav.rate_hz;
     throw new Trouble(
       'invalid',
-      `${file} does not fit, it is ${(wav.duration_ms / 1000 - PROMPT.slot_bytes / 2 / wav.rate_hz).toFixed(1)} s too ` +
+      `${file} does not fit, it is ${(wav.duration_ms / 1000 - longest).toFixed(1)} s too ` +
         `long: it has ${data.length} bytes, and the device takes ${PROMPT.slot_bytes}.`,
-      `At its ${wav.rate_hz} Hz that is ${s(wav.rate_hz)} s, at 8000 Hz ${s(PROMPT.rate_min_hz)} s; it lasts ` +
-        `${(wav.duration_ms / 1000).toFixed(1)} s.`,
-      'Make it shorter, or export it with a lower sample rate. Nothing was changed.',
+      `That is ${longest.toFixed(1)} s; it lasts ${(wav.duration_ms / 1000).toFixed(1)} s.`,
+      'Make it shorter. Nothing was changed.',
     );
   }
   return wav;
