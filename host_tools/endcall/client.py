@@ -93,6 +93,11 @@ class Client:
     def close(self) -> None:
         self.transport.close()
 
+    @property
+    def patience(self) -> float:
+        """How much longer than usual this device may take for everything: 1; an emulated one needs more."""
+        return self._answer_s / ANSWER_S
+
     # --- one request --------------------------------------------------------------------------------------
 
     def ask(

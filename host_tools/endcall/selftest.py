@@ -18,6 +18,7 @@ COLOURS = (("red", 0xFF0000), ("green", 0x00FF00), ("blue", 0x0000FF), ("white",
 PRESS_S = 20.0  # for a press to come
 BREAK_MS = 300
 POLL_S = 0.03
+CLOSE_SLACK_S = 0.3  # more than the break's length that the line may take to be closed again
 SOUND_SLACK_S = 3.0  # more than the prompt's length that it may take to be silent again
 
 #: What is at the line socket while testing.
@@ -91,7 +92,7 @@ def _ring(client: Client, person: Person) -> Iterator[Step]:
 def _button(client: Client, person: Person) -> Step:
     before = client.test("look")["presses"]
     person.tells(f"Press the button once and let go (within {PRESS_S:g} s). The ring lights while it is down.")
-    deadline_s = client.clock() + PRESS_S
+    deadline_s = client.clock() + PRESS_S * client.patience
     while client.clock() < deadline_s:
         seen = client.test("look")
         if seen["presses"] > before and not seen["down"]:
@@ -113,7 +114,8 @@ def _sound(client: Client, person: Person, line: str) -> Step:
     if not client.test("sound", int(line == "phone"))["playing"]:
         return Step("sound", FAIL, "the closing prompt does not start; see the self-check")
     while client.test("look")["playing"]:
-        if client.clock() - began_s > length_s + SOUND_SLACK_S:
+        if client.clock() - began_s > (length_s + SOUND_SLACK_S) * client.patience:
+            client.test("quiet")
             return Step("sound", FAIL, "the prompt does not end")
         client.sleep(POLL_S)
     took_s = client.clock() - began_s
@@ -129,8 +131,13 @@ def _sound(client: Client, person: Person, line: str) -> Step:
 def _relay(client: Client, person: Person, line: str) -> Step:
     before = client.test("look")
     client.test("relay", BREAK_MS)
-    client.sleep(BREAK_MS / 1000 + 0.2)
+    deadline_s = client.clock() + (BREAK_MS / 1000 + CLOSE_SLACK_S) * client.patience
     seen: dict[str, Any] = client.test("look")
+    while seen["open"] and client.clock() < deadline_s:
+        client.sleep(POLL_S)
+        seen = client.test("look")
+    client.sleep(POLL_S)  # the sense follows the contact within milliseconds
+    seen = seen if seen["open"] else client.test("look")
     if seen["open"]:
         return Step("relay", FAIL, "the line did not close again; unplug the device")
     if before["loop"]:
