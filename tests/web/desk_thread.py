@@ -17,13 +17,19 @@ STEP_S = 0.004
 
 
 class DeskThread:
-    """Use it as a context manager; it begins in READY. `path` is its port."""
+    """Use it as a context manager; it begins in READY. `path` is its port, `link` becomes a link to it."""
 
-    def __init__(self, folder: Path, values: dict | None = None, prompts: dict[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        values: dict | None = None,
+        prompts: dict[str, bytes] | None = None,
+        link: Path | None = None,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         if not (folder / "nvm.bin").exists():
             lay_out(folder, settings.defaults() | (values or {}), prompts)
-        self._port = PtyPort()
+        self._port = PtyPort(link)
         self.path = self._port.path
         self.desk = Desk(folder, port=self._port)
         self.desk.run(200)
