@@ -20,6 +20,30 @@ CONNECTIONS = {
     "public": "a line of the public telephone network",
 }
 
+#: What people call the network or the exchange, for each preset. A place whose lines differ stands at several.
+NAMES = {
+    "us_ca": ("United States", "USA", "America", "Canada"),
+    "uk": ("United Kingdom", "Great Britain", "England", "Scotland", "Wales", "Northern Ireland", "BT"),
+    "eu_generic": ("Europe", "Italy", "Italia", "Spain", "España", "Netherlands", "Nederland", "Ireland", "NEC"),
+    "de_pbx": ("Germany", "Deutschland"),
+    "de_public": ("Germany", "Deutschland"),
+    "fr": ("France",),
+    "au": ("Australia",),
+    "nz": ("New Zealand", "Aotearoa"),
+    "br": ("Brazil", "Brasil"),
+    "in_pbx": ("India",),
+    "cisco_spa": ("Cisco", "Linksys"),
+    "grandstream_ht8xx": ("Grandstream", "HT801", "HT802", "HT812"),
+    "audiocodes_mp": ("AudioCodes", "MediaPack"),
+    "asterisk_dahdi": ("Asterisk", "DAHDI"),
+    "hp_msr": ("HP", "Hewlett"),
+    "panasonic_kx": ("Panasonic",),
+    "avaya_partner": ("Avaya", "Partner"),
+    "avaya_ipoffice": ("Avaya", "IP Office"),
+    "innovaphone_fxo": ("innovaphone",),
+    "unify_os4000": ("Unify", "OpenScape", "Siemens"),
+}
+
 SURE = {
     "H": "read in a maker's manual, a standard or code",
     "M": "one source or a secondary one",
@@ -46,6 +70,17 @@ def preset_rows() -> list[tuple[str, str, str]]:
         what = f"flash {row[presets.FLASH_MS]} ms, best released by {row[presets.MODE]}"
         rows.append((str(row[presets.NAME]), what, f"{row[presets.SOURCE]} ({SURE[str(row[presets.SURENESS])]})"))
     return rows
+
+
+def presets_for(words: str) -> list[str]:
+    """The presets that `words` may mean: the name of one, else a country or a brand, else how one of them begins."""
+    wanted = words.strip().casefold()
+    if presets.find(wanted):
+        return [wanted]
+    by_name = {name: [name, *(one.casefold() for one in NAMES[name])] for name in NAMES}
+    same = [name for name, known in by_name.items() if wanted in known]
+    begun = [name for name, known in by_name.items() if any(one.startswith(wanted) for one in known)]
+    return (same or begun) if wanted else []
 
 
 def explain(preset: str) -> dict[str, str]:

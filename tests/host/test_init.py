@@ -67,8 +67,50 @@ def test_the_questions(computer, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("uk", ["uk"]),
+        ("UK", ["uk"]),
+        ("united kingdom", ["uk"]),
+        ("France", ["fr"]),
+        ("Grandstream", ["grandstream_ht8xx"]),
+        ("germany", ["de_pbx", "de_public"]),
+        ("Avaya", ["avaya_partner", "avaya_ipoffice"]),
+        ("pana", ["panasonic_kx"]),
+        ("Atlantis", []),
+        ("", []),
+    ],
+)
+def test_a_country_or_a_brand_means_a_preset(words, names):
+    assert wizard.presets_for(words) == names
+
+
+def test_every_preset_has_a_name_that_people_use():
+    assert list(wizard.NAMES) == PRESETS
+    assert all(wizard.NAMES.values())
+
+
+def test_a_country_with_several_kinds_of_line_is_asked_again(computer, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from endcall.cli import cli
+
+    monkeypatch.setattr("endcall.commands.init._is_asked", lambda: True)
+    path = tmp_path / "office.toml"
+    result = CliRunner().invoke(cli, ["init", str(path)], input="Atlantis\nGermany\nde_pbx\n\n\n\n\n\n")
+    assert result.exit_code == 0, result.output
+    assert "There is no preset 'Atlantis'" in result.stderr
+    assert "There are 2 presets for Germany" in result.stderr
+    assert "SilverCrest" in result.stderr
+    assert tomllib.loads(path.read_text())["release"]["preset"] == "de_pbx"
+    assert computer.run("init", tmp_path / "uk.toml", "--yes", "--preset", "England").code == 0
+    assert tomllib.loads((tmp_path / "uk.toml").read_text())["release"]["preset"] == "uk"
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--yes", "--preset", "Germany"), "de_public: flash 300 ms"),
         (("--yes", "--preset", "grandstraem"), "Did you mean grandstream_ht8xx?"),
         (("--yes", "--language", "tlh"), "There are: en"),
         ((), "there is nobody to ask".capitalize()),

@@ -15,19 +15,30 @@ if TYPE_CHECKING:
 
 
 def _presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from endcall.wizard import presets_for
+
+    return presets_for(incomplete) if incomplete else _preset_names()
+
+
+def _preset_names() -> list[str]:
     from endcall_core.presets import NAME, PRESETS
 
-    return [str(row[NAME]) for row in PRESETS if str(row[NAME]).startswith(incomplete)]
+    return [str(row[NAME]) for row in PRESETS]
 
 
 @examples(
     "endcall init office.toml",
-    "endcall init office.toml --preset grandstream_ht8xx --connection ata --warnings 2 --yes",
+    "endcall init office.toml --preset grandstream --connection ata --warnings 2 --yes",
 )
 @click.command()
 @options("--json")
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--preset", metavar="NAME", shell_complete=_presets, help="The network or PBX; see docs/settings.md.")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    shell_complete=_presets,
+    help="The network or PBX: a preset (docs/settings.md), country or brand.",
+)
 @click.option("--connection", type=click.Choice(["pbx", "ata", "public"]), help="What the line socket is connected to.")
 @click.option("--mode", type=click.Choice(["flash", "hangup"]), help="How the line is released.")
 @click.option("--warnings", type=click.IntRange(0, 3), help="Warnings before a call may be ended.")
@@ -68,17 +79,17 @@ def _is_asked() -> bool:
 
 def _answers(given: dict[str, Any], yes: bool) -> Answers:
     from endcall import sentences, wizard
-    from endcall_core import presets, settings
+    from endcall_core import settings
 
-    names = [str(row[presets.NAME]) for row in presets.PRESETS]
-    preset = _known(given["preset"], names, "preset")
+    preset = given["preset"] and _preset(given["preset"])
     if preset is None:
         preset = str(settings.defaults()["release.preset"])
         if not yes:
             note("Which network or PBX is it? The numbers, and where they come from:\n")
             for name, what, source in wizard.preset_rows():
                 note(f"  {name:<18} {what}\n  {'':<18} {source}")
-            preset = click.prompt("\nPreset", default=preset, type=click.Choice(names), show_choices=False, err=True)
+            note("\nA country or a brand will do, too.")
+            preset = click.prompt("Network or PBX", default=preset, value_proc=_asked_preset, err=True)
     connection = given["connection"]
     if connection is None:
         connection = "pbx"
@@ -117,6 +128,29 @@ def _answers(given: dict[str, Any], yes: bool) -> Answers:
             codes = click.Choice(list(sentences.SENTENCES))
             language = click.prompt("\nLanguage of the prompts", default=language, type=codes, err=True)
     return wizard.Answers(preset, connection, mode, warnings, has_sense, language)
+
+
+def _preset(words: str) -> str:
+    """The one preset that `words` mean. Raises UsageError where it is none or several."""
+    from endcall import wizard
+    from endcall.errors import UsageError
+
+    found = wizard.presets_for(words)
+    if len(found) > 1:
+        lines = [f"{name}: {what}; {source}" for name, what, source in wizard.preset_rows() if name in found]
+        raise UsageError(f"There are {len(found)} presets for {words}.", "\n".join(lines), "Take one of these names.")
+    if not found:
+        _known(words, _preset_names(), "preset")
+    return found[0]
+
+
+def _asked_preset(words: str) -> str:
+    from endcall.errors import UsageError
+
+    try:
+        return _preset(words)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _known(value: str | None, names: list[str], what: str) -> str | None:
