@@ -19,6 +19,7 @@ PRESS_S = 20.0  # for a press to come
 BREAK_MS = 300
 POLL_S = 0.03
 CLOSE_SLACK_S = 0.3  # more than the break's length that the line may take to be closed again
+QUIET_S = 1.0  # for a prompt that is stopped to fade
 SOUND_SLACK_S = 3.0  # more than the prompt's length that it may take to be silent again
 
 #: What is at the line socket while testing.
@@ -116,6 +117,7 @@ def _sound(client: Client, person: Person, line: str) -> Step:
     while client.test("look")["playing"]:
         if client.clock() - began_s > (length_s + SOUND_SLACK_S) * client.patience:
             client.test("quiet")
+            client.sleep(QUIET_S * client.patience)
             return Step("sound", FAIL, "the prompt does not end")
         client.sleep(POLL_S)
     took_s = client.clock() - began_s

@@ -34,7 +34,7 @@ def run(pico, folder, *arguments):
     """`endcall` with `arguments`, while the Pico's time passes: (exit code, stdout, stderr)."""
     with pico.data_pty() as path:
         process = subprocess.Popen(
-            [ENDCALL, "--port", path, "--answer-s", "30", *map(str, arguments)],
+            [ENDCALL, "--port", path, "--answer-s", "120", *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
