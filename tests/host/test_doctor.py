@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from endcall import doctor, ports, udev
+from endcall.commands import doctor as commands
+from endcall_core import settings
 from endcall_core.version import FIRMWARE
 
 from . import listings
@@ -136,18 +138,28 @@ def test_the_bundle_names_nobody(computer, root, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
     monkeypatch.setattr("platformdirs.user_log_path", lambda *a, **k: tmp_path)
     (tmp_path / "endcall.log").write_text('File "/home/somebody/x.py" DE5C0001 C:\\Users\\somebody\\x')
-    computer.plug(values=None)
+    desk = computer.plug(values=settings.defaults() | {"device.name": "somebody's desk"})
+    desk.app.change_prompts(desk.app.prompts.table | {"dear somebody.wav": desk.app.prompts.table["closing.wav"]})
+    desk.app.prompts.note_damage("dear somebody.wav", True)
+    computer.drives.append(ports.Found(ports.BOOTLOADER, "/run/media/somebody/RPI-RP2", "", False))
     path = tmp_path / "report.zip"
     computer.run("doctor", "--bundle", path)
     with zipfile.ZipFile(path) as file:
         texts = {name: file.read(name).decode() for name in file.namelist()}
     assert set(texts) == {"doctor.json", "ports.json", "system.json", "endcall.log"}
+    listed = json.loads(texts["ports.json"])
+    assert len(listed) == len(computer.records)
+    told = [port.serial for port in computer.records if port.serial]
+    assert len(told) >= 3
     for name, text in texts.items():
         assert "somebody" not in text, name
-        assert "DE5C0001" not in text, name
+        assert [serial for serial in [*told, "DE5C0001"] if serial.lower() in text.lower()] == [], name
     devices = {check["device"] for check in json.loads(texts["doctor.json"])["checks"]} - {""}
     assert devices
     assert all(device.startswith("#") for device in devices)
+    assert ".wav: its CRC is wrong" in texts["doctor.json"], "that a prompt is damaged is told, without its name"
+    assert "dear" not in texts["doctor.json"]
+    assert {port["serial"] for port in json.loads(texts["ports.json"])} >= devices - {commands.hashed("DE5C0001")}
 
 
 def test_the_rules_cover_both_ids_and_sort_before_the_seat(computer, tmp_path):
@@ -175,3 +187,36 @@ def test_install_without_the_right_says_the_whole_line(computer, tmp_path, monke
 def test_this_process_is_no_stranger(root):
     process(root, os.getpid(), "endcall", "/dev/ttyACM0")
     assert REAL(platform="linux", root=root).holders("/dev/ttyACM0") == []
+
+
+@pytest.fixture
+def udevadm(tmp_path, monkeypatch):
+    """A `udevadm` that notes how it was called and ends with the status in the file `status`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "udevadm").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\necho "no udev here" >&2\nexit $(cat {tmp_path}/status)\n'
+    )
+    (folder / "udevadm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(udev, "install", lambda root: tmp_path / udev.NAME)
+    return tmp_path
+
+
+def test_installed_rules_are_read_at_once(computer, udevadm):
+    (udevadm / "status").write_text("0")
+    result = computer.run("udev", "install")
+    assert result.code == 0
+    calls = (udevadm / "calls").read_text().splitlines()
+    assert calls == ["control --reload", "trigger --subsystem-match=tty", "trigger --subsystem-match=usb"]
+    assert "failed" not in result.err
+
+
+def test_rules_that_udev_does_not_read_now_count_after_a_restart(computer, udevadm, monkeypatch):
+    (udevadm / "status").write_text("1")
+    result = computer.run("udev", "install")
+    assert result.code == 0
+    assert "udevadm control --reload failed (no udev here)" in result.err
+    assert "after a restart" in result.err
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "could not be run" in computer.run("udev", "install").err

@@ -14,6 +14,8 @@ import click
 from endcall.commands.shared import chosen_device, device_options, emit, examples, note
 from endcall.errors import FailedError, UsageError
 
+STOCK = ("closing", "warning")  # prompts that come with every device; the name of another may name somebody
+
 
 @examples("endcall doctor", "endcall doctor --bundle report.zip")
 @click.command()
@@ -49,11 +51,23 @@ def _shown(checks: list[Any]) -> Any:
     return out
 
 
+def hashed(number: str) -> str:
+    """A stand-in for a serial number: the same for the same number, in every bundle."""
+    return "#" + hashlib.sha256(number.upper().encode()).hexdigest()[:8] if number else ""
+
+
 def redacted(text: str) -> str:
-    """`text` without what names a person or a device: serial numbers and home folders."""
-    text = re.sub(r"\b[0-9A-F]{8,16}\b", lambda match: "#" + hashlib.sha256(match[0].encode()).hexdigest()[:8], text)
+    """`text` without what names a person or a device: serial numbers, home and media folders."""
+    text = re.sub(r"(?<!#)\b[0-9A-Fa-f]{8,16}\b", lambda match: hashed(match[0]), text)
     text = text.replace(str(Path.home()), "~") if str(Path.home()) != "/" else text
-    return re.sub(r"(/home/|/Users/|\\Users\\)[^/\\\s\"']+", r"\1…", text)
+    return re.sub(r"(/home/|/Users/|/media/|\\Users\\)[^/\\\s\"']+", r"\1…", text)
+
+
+def _without_prompt_names(check: dict[str, str]) -> dict[str, str]:
+    found = re.match(r"(.+)\.wav: ", check["says"]) if check["name"] == "prompt" else None
+    if not found or found[1] in STOCK:
+        return check
+    return {key: text.replace(found[1], hashed(found[1])) for key, text in check.items()}
 
 
 def write_bundle(path: Path, facts: dict[str, Any]) -> None:
@@ -66,12 +80,13 @@ def write_bundle(path: Path, facts: dict[str, Any]) -> None:
     from endcall import ports
 
     listed = [
-        {name: getattr(port, name) for name in ("path", "vid", "pid", "serial", "manufacturer", "product", "interface")}
+        {name: getattr(port, name) for name in ("path", "vid", "pid", "manufacturer", "product", "interface")}
+        | {"serial": hashed(port.serial or "")}
         for port in ports.list_ports()
     ]
     system = {"system": platform.platform(), "python": platform.python_version(), "machine": platform.machine()}
     files = {
-        "doctor.json": json.dumps(facts, indent=1),
+        "doctor.json": json.dumps({"checks": [_without_prompt_names(check) for check in facts["checks"]]}, indent=1),
         "ports.json": json.dumps(listed, indent=1),
         "system.json": json.dumps(system, indent=1),
     }
@@ -106,9 +121,6 @@ def udev_print() -> None:
 @click.option("--root", type=click.Path(path_type=Path), default=Path("/"), hidden=True)
 def udev_install(root: Path) -> None:
     """Install the rules and have them read. Needs root."""
-    import shutil
-    import subprocess
-
     from endcall import udev as rules
 
     if sys.platform != "linux":
@@ -122,11 +134,27 @@ def udev_install(root: Path) -> None:
     except OSError as error:
         raise UsageError(f"The rules can't be written: {error}.", "", "endcall udev print") from error
     note(f"{path} is written.")
-    if root == Path("/") and shutil.which("udevadm"):
-        for arguments in (
-            ("control", "--reload"),
-            ("trigger", "--subsystem-match=tty"),
-            ("trigger", "--subsystem-match=usb"),
-        ):
-            subprocess.run(["udevadm", *arguments], check=False, capture_output=True)
+    if root == Path("/"):
+        _have_them_read()
     note("Unplug the device and plug it in again. Then: endcall doctor")
+
+
+def _have_them_read() -> None:
+    """Tell udev about the rules; a container has no udev to tell. Says so where it fails: a restart does it, too."""
+    import subprocess
+
+    for arguments in (
+        ("control", "--reload"),
+        ("trigger", "--subsystem-match=tty"),
+        ("trigger", "--subsystem-match=usb"),
+    ):
+        line = " ".join(("udevadm", *arguments))
+        try:
+            done = subprocess.run(["udevadm", *arguments], capture_output=True, text=True, check=False)
+        except OSError as error:
+            note(f"{line} could not be run ({error.strerror}): the rules count after a restart of this computer.")
+            return
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip() or f"status {done.returncode}"
+            note(f"{line} failed ({said}): the rules count after a restart of this computer.")
+            return
