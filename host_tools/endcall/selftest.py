@@ -131,6 +131,11 @@ def _sound(client: Client, person: Person, line: str) -> Step:
 
 
 def _relay(client: Client, person: Person, line: str) -> Step:
+    opens = f"The relay opens the line once now, for {BREAK_MS} ms."
+    if line == "nothing":
+        person.tells(f"{opens} This is tested before a line is ever connected.")
+    else:
+        person.tells(f"{opens} A call on this line would hear that, or be cut off.")
     before = client.test("look")
     client.test("relay", BREAK_MS)
     deadline_s = client.clock() + (BREAK_MS / 1000 + CLOSE_SLACK_S) * client.patience

@@ -22,7 +22,7 @@ def guided(computer, monkeypatch):
                     desk.press(200)
                     desk.run(50)
 
-        notes = []
+        notes = run.told = []
         monkeypatch.setattr("endcall.commands.selftest.note", note)
         result = CliRunner().invoke(cli, ["selftest", *arguments], input=typed)
         if result.exception and not isinstance(result.exception, SystemExit):
@@ -46,6 +46,7 @@ def test_everything_well_with_nothing_at_the_line(computer, guided):
     assert set(found.values()) == {"pass"}
     assert [gap.length_ms for gap in desk.line.breaks] == [300]
     assert desk.heard == b"", "nothing goes into a line that is not there"
+    assert any("opens the line once" in words and "before a line" in words for words in guided.told)
     assert desk.state == "READY"
 
 
@@ -55,6 +56,7 @@ def test_everything_well_with_a_phone(computer, guided):
     assert result.exit_code == 0
     assert "the loop current stopped for 300 ms and came back" in result.stdout
     assert "PASS: 8 passed, 0 failed, 0 skipped" in result.stdout
+    assert any("opens the line once" in words and "cut off" in words for words in guided.told)
     assert desk.heard
 
 
