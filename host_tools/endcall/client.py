@@ -6,6 +6,7 @@ never repeated blindly: the device is asked what it has, and the whole change is
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from endcall.errors import (
     LinkError,
     LockedError,
     NotVerifiedError,
+    StoppedError,
     UnpluggedError,
 )
 from endcall.transport import Transport
@@ -293,8 +295,28 @@ class Client:
     def _make_sure(self, attempt: Callable[[], None], is_so: Callable[[], bool]) -> bool:
         """`attempt`, again where it got lost and it is not so; whether it is so in the end.
 
-        Raises what got lost last when TRIES were not enough.
+        Raises what got lost last when TRIES were not enough, and StoppedError after a Ctrl-C.
         """
+        try:
+            return self._try_to_make_sure(attempt, is_so)
+        except KeyboardInterrupt:
+            raise self._stopped(is_so) from None
+
+    def _stopped(self, is_so: Callable[[], bool]) -> StoppedError:
+        """What a Ctrl-C came to: drops what is half done, and asks the device."""
+        try:
+            with contextlib.suppress(CallInProgressError, LockedError):
+                self.ask("discard")
+            is_done = is_so()
+        except EndcallError:  # it drops what is half done all the same when the link ends
+            return StoppedError(
+                "Interrupted.", "The device could not be asked what is in force now.", "See: endcall info"
+            )
+        if is_done:
+            return StoppedError("Interrupted, but too late.", "The change is in force, all of it.")
+        return StoppedError("Interrupted.", "The device is as it was: what was half done is dropped.")
+
+    def _try_to_make_sure(self, attempt: Callable[[], None], is_so: Callable[[], bool]) -> bool:
         for left in reversed(range(TRIES)):
             try:
                 attempt()

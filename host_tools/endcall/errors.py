@@ -125,6 +125,12 @@ class NotExpectedError(EndcallError):
     name = "not_expected"
 
 
+class StoppedError(EndcallError):
+    """Ctrl-C came in the middle of a change, and the device was asked what came of it."""
+
+    name = "interrupted"
+
+
 class FailedError(EndcallError):
     """A test of the device or of this computer found something wrong."""
 

@@ -10,14 +10,14 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from endcall.desk.desk import Desk
-from endcall.errors import EndcallError, LinkError, UnpluggedError
+from endcall.errors import EndcallError, LinkError, StoppedError, UnpluggedError
 from endcall_core import settings, wire
 
-from .desk_link import FAULTS, FaultyTransport, client_over, late, lose, tone
+from .desk_link import FAULTS, DeskTransport, FaultyTransport, client_over, late, lose, tone
 
 WANTED = settings.defaults() | {"device.name": "Front desk", "call.warn_s": 45, "ring.pixels": 16}
 OLD = settings.defaults()
-PROMPT = tone(ms=300)  # 5 chunks
+PROMPT = tone(ms=300)
 
 #: Which of the client's writes and reads something happens to. The first pair is hello.
 PLANS = st.fixed_dictionaries(
@@ -76,7 +76,7 @@ def test_a_lost_chunk_is_sent_again_and_not_the_whole_prompt(make_desk):
     transport = FaultyTransport(make_desk(), reads={4: lose})
     client_over(transport).put_prompt("closing.wav", PROMPT)
     chunks = [request for request in transport.requests if b'"prompt_data"' in request]
-    assert len(chunks) == 5 + 1
+    assert len(chunks) == -(-len(PROMPT) // wire.PAYLOAD_MAX) + 1
     assert sum(b'"prompt_begin"' in request for request in transport.requests) == 1
 
 
@@ -159,3 +159,104 @@ def test_what_is_read_is_right_or_an_error(plan):
             assert client.log() == ([], 0)
         except EndcallError:
             pass
+
+
+# --- Ctrl-C ---------------------------------------------------------------------------------------------------------
+
+
+class Interrupted(DeskTransport):
+    """Ctrl-C comes once, before or behind the write or read with number `at`."""
+
+    def __init__(self, desk, at):
+        super().__init__(desk)
+        self.left = at
+
+    def count(self):
+        self.left -= 1
+        if self.left == -1:
+            raise KeyboardInterrupt
+
+    def write(self, data):
+        self.count()
+        super().write(data)
+        self.count()
+
+    def read(self):
+        self.count()
+        return super().read()
+
+
+def change(client):
+    client.change({"call.warn_s": 45, "device.name": "Front desk"})
+
+
+def send(client):
+    client.put_prompt("new.wav", tone(ms=400))
+
+
+def remove(client):
+    client.remove_prompt("warning.wav")
+
+
+@pytest.mark.parametrize("job", [change, send, remove])
+def test_what_is_said_after_ctrl_c_is_so(tmp_path, job):
+    """Wherever it comes. Afterwards the device has forgotten what was half done, though the link goes on."""
+    whole = Desk(tmp_path / "whole")
+    whole.run(200)
+    job(client_over(DeskTransport(whole)))
+    said = {}
+    for at in itertools.count():
+        desk = Desk(tmp_path / str(at))
+        desk.run(200)
+        before = (dict(desk.app.call.rules), dict(desk.app.prompts.table))
+        client = client_over(DeskTransport(desk))
+        client.transport = Interrupted(desk, at)
+        try:
+            job(client)
+        except StoppedError as stopped:
+            error = stopped
+        else:
+            break
+        assert error.exit_code == 130
+        is_done = (desk.app.call.rules, desk.app.prompts.table) != before
+        said.setdefault(is_done, set()).add(str(error))
+        if is_done:
+            assert desk.app.call.rules == whole.app.call.rules
+            assert desk.app.prompts.table.keys() == whole.app.prompts.table.keys()
+        assert desk.app._service._staged == {}
+        assert desk.app.prompts.upload is None
+    assert said == {
+        False: {"Interrupted. The device is as it was: what was half done is dropped."},
+        True: {"Interrupted, but too late. The change is in force, all of it."},
+    }
+
+
+def test_ctrl_c_while_a_call_is_waited_for(tmp_path):
+    desk = Desk(tmp_path / "drive")
+    desk.run(200)
+    client = client_over(DeskTransport(desk), wait_s=300)
+    desk.press()
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    client._sleep = interrupt
+    with pytest.raises(StoppedError, match="The device is as it was"):
+        change(client)
+    assert desk.state == "WARN"
+
+
+def test_ctrl_c_with_a_device_that_went_away(tmp_path):
+    desk = Desk(tmp_path / "drive")
+    desk.run(200)
+    over = FaultyTransport(desk, unplug_at=2)
+    client = client_over(over)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    client.waiting = interrupt
+    client.wait_s = 300
+    desk.press()
+    with pytest.raises(StoppedError, match="could not be asked"):
+        change(client)

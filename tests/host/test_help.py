@@ -57,6 +57,16 @@ def test_its_options_are_in_the_reference(path):
         assert f"\n{line}\n" in section
 
 
+#: What they print is for another program already, or goes on until it is ended.
+NO_JSON = ("fleet example", "fleet rehearse", "udev install", "udev print", "demo", "schema", "completion")
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_its_result_can_be_had_as_json(path):
+    has_json = any("--json" in one.opts for one in ALL[path].params)
+    assert has_json == (" ".join(path) not in NO_JSON)
+
+
 def test_the_help_lists_every_command_in_a_section(computer):
     shown = computer.run("--help").out
     for path in ALL:

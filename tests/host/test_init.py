@@ -123,6 +123,18 @@ def test_what_it_refuses(computer, tmp_path, arguments, said):
     assert not (tmp_path / "office.toml").exists()
 
 
+def test_leaving_it_in_the_middle_writes_nothing(computer, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from endcall.cli import cli
+
+    monkeypatch.setattr("endcall.commands.init._is_asked", lambda: True)
+    result = CliRunner().invoke(cli, ["init", str(tmp_path / "office.toml")], input="uk\n")  # then the input ends
+    assert result.exit_code == 130
+    assert "Interrupted" in result.stderr
+    assert not (tmp_path / "office.toml").exists()
+
+
 def test_it_never_overwrites_without_being_told(computer, tmp_path):
     path = tmp_path / "office.toml"
     path.write_text("mine")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from endcall.errors import EndcallError, PartialError
+from endcall.errors import EndcallError, PartialError, StoppedError
 from endcall_core.version import FIRMWARE
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class Root(click.Group):
         except EndcallError as error:
             tell(error)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted. What the device had not confirmed is not in force.", err=True)
+        except (KeyboardInterrupt, click.Abort):  # Abort: at a question
+            click.echo("\nInterrupted. A change is in force as a whole or not at all.", err=True)
             ctx.exit(130)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
             click.echo(f"endcall failed: {type(error).__name__}: {error}", err=True)
@@ -175,6 +175,8 @@ def on_devices(
             try:
                 with seen.client as client:
                     return run(client)
+            except StoppedError:
+                raise
             except EndcallError as failure:
                 error = failure
         device = {"serial": seen.found.serial, "name": seen.name, "port": seen.found.path}
