@@ -2,7 +2,7 @@
 
 On the emulated Pico the firmware was in service 0.5 s after an empty code.py would have been, and 2.2 s after it with
 sources; the drive holds 53 KB of bytecode in place of 139 KB. CircuitPython 9 and 10 take MicroPython's format 6 under
-another first letter, which is there to keep each from running the other's native code; there is none in ours.
+another first letter, because native code and coroutines differ; there are none in ours.
 `tests/emulator` runs the result on the official CircuitPython. A source on the drive goes before its bytecode, so
 whoever tries a change copies the .py beside it.
 

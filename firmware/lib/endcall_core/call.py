@@ -199,7 +199,19 @@ class Call:
         self.handset_down = False
         self.aged_ms = now_ms
         self.deadline_ms = None
-        _forget_episode(self)
+        self.forget_episode()
+
+    def forget_episode(self):
+        """No episode is open: nothing of the last one is left."""
+        self.in_episode = False
+        self.began_ms = None
+        self.warnings = 0
+        self.warned_s = ()
+        self.is_threat = self.apologised = False
+        self.prompt_ms = 0
+        self.prompt_since_ms = self.finished_ms = None
+        self.attempts = 0
+        self.dropped = False
 
     def copy(self):
         """A second Call that is equal in every field."""
@@ -340,18 +352,6 @@ def _check_hold(call, now_ms, actions):
 # --- entering states --------------------------------------------------------------------------------------
 
 
-def _forget_episode(call):
-    call.in_episode = False
-    call.began_ms = None
-    call.warnings = 0
-    call.warned_s = ()
-    call.is_threat = call.apologised = False
-    call.prompt_ms = 0
-    call.prompt_since_ms = call.finished_ms = None
-    call.attempts = 0
-    call.dropped = False
-
-
 def _enter(call, state, now_ms):
     call.state = state
     call.since_ms = now_ms
@@ -359,7 +359,7 @@ def _enter(call, state, now_ms):
 
 
 def _begin_episode(call, now_ms):
-    _forget_episode(call)
+    call.forget_episode()
     call.in_episode = True
     call.began_ms = now_ms
 
@@ -381,7 +381,7 @@ def _end_episode(call, outcome, now_ms, actions):
             ),
         )
     )
-    _forget_episode(call)
+    call.forget_episode()
 
 
 def _ask_check(call, now_ms, actions, why):

@@ -51,8 +51,9 @@ class Service:
         self._greeted = False
         self.was_greeted = False  # since the start
         self._staged = {}
-        self._verification = None
-        self._put_in_force = None  # what happens when the verification is over: told how it went, returns the answer
+        self._work = None  # what takes longer than a turn: its `turn` returns None until it is done, then whether well
+        self._when_done = None  # told how it went; returns the answer, or None where it began more work
+        self._is_upload = False  # whether the work is the end of an upload, well or not
         self._slots = None  # while an application is being received
         self._pending_id = None
         self._page = bytearray(LOG_PAGE * INCIDENT_BYTES)
@@ -72,8 +73,8 @@ class Service:
             return False
         if self._output:
             return self._send(now_ms)
-        if self._verification:
-            self._verify(now_ms)
+        if self._work:
+            self._go_on(now_ms)
             return True
         return self._receive(now_ms)
 
@@ -88,14 +89,14 @@ class Service:
         self._device.end_test()
 
     def _forget_uploads(self):
-        self._verification = None
+        self._work = None
         self._device.prompts.upload = None
         self._slots = None
 
     @property
     def is_idle(self):
-        """Whether no answer is on its way out and nothing is being verified."""
-        return not self._output and not self._verification
+        """Whether no answer is on its way out and nothing takes longer."""
+        return not self._output and not self._work
 
     def _send(self, now_ms):
         sent = self._port.write(memoryview(self._output)[self._output_at :])
@@ -253,6 +254,9 @@ class Service:
         return {"staged": len(self._staged)}, None
 
     def _do_commit(self, request, size):
+        return self._commit(False)
+
+    def _commit(self, is_verified):
         current = self._device.call.rules
         values, problems = table.check_changes(current, self._staged)
         if values:
@@ -263,22 +267,43 @@ class Service:
                 "invalid", f"{len(problems)} settings are refused; nothing was changed", json.dumps(problems).encode()
             )
         name = values["prompt.closing"]
-        if name != current["prompt.closing"] and not self._verification:
+        if name != current["prompt.closing"] and not is_verified:
             # All of it, not only its header: a damage that is found when the prompt is played comes too late.
-            self._verification = self._device.prompts.verification(name)
-            if self._verification:
-                self._put_in_force = self._commit_verified
+            verification = self._device.prompts.verification(name)
+            if verification:
+                self._begin_work(verification, self._commit_verified)
                 return None
         changed = [key for key in values if values[key] != current[key]]
-        if changed:
+        if not changed:
+            return self._committed(changed), None
+
+        def put_in_force(_):
             self._device.change_settings(values)
-        self._staged = {}
-        return {"changed": len(changed), "sequence": self._device.store.sequence}, None
+            return self._committed(changed)
+
+        self._begin_work(self._device.store.prepare(values, self._device.prompts.table), put_in_force)
+        return None
 
     def _commit_verified(self, is_good):
-        name = self._staged["prompt.closing"]
-        self._device.prompts.note_damage(name, not is_good)
-        return self._do_commit(None, 0)[0]  # with a damaged prompt it is refused
+        self._device.prompts.note_damage(self._staged["prompt.closing"], not is_good)
+        done = self._commit(True)  # with a damaged prompt it is refused
+        return done and done[0]
+
+    def _committed(self, changed):
+        self._staged = {}
+        return {"changed": len(changed), "sequence": self._device.store.sequence}
+
+    def _begin_work(self, work, when_done, is_upload=False):
+        self._work, self._when_done, self._is_upload = work, when_done, is_upload
+
+    def _change_prompts(self, prompts, answer, is_upload=False):
+        """Store another prompt table; `answer()` makes the answer."""
+
+        def put_in_force(_):
+            self._device.change_prompts(prompts)
+            return answer()
+
+        self._begin_work(self._device.store.prepare(self._device.call.rules, prompts), put_in_force, is_upload)
 
     def _do_discard(self, request, size):
         self._staged = {}
@@ -305,24 +330,29 @@ class Service:
         return {"at": self._device.prompts.receive(request["at"], memoryview(self._reader.payload)[:size])}, None
 
     def _do_prompt_end(self, request, size):
-        self._verification = self._device.prompts.finish()
-        self._put_in_force = self._use_prompt
+        self._begin_work(self._device.prompts.finish(), self._use_prompt, True)
 
     def _use_prompt(self, is_good):
         _refuse_damaged(is_good)
         prompts = self._device.prompts
         upload = prompts.upload
-        self._device.change_prompts(prompts.table_with_upload())
-        prompts.note_damage(prompts.upload_as[0], False)
-        return {"bytes": upload.size, "sum": upload.checksum}
 
-    def _verify(self, now_ms):
-        is_good = self._verification.turn()
+        def answer():
+            prompts.note_damage(prompts.upload_as[0], False)
+            return {"bytes": upload.size, "sum": upload.checksum}
+
+        self._change_prompts(prompts.table_with_upload(), answer, True)
+
+    def _go_on(self, now_ms):
+        is_good = self._work.turn()
         if is_good is None:
             return
+        self._work = None
         try:
             self._refuse_writes()  # a call may have begun meanwhile
-            ok = self._put_in_force(is_good)
+            ok = self._when_done(is_good)
+            if ok is None:
+                return
         except RefusedError as refused:
             self._say_error(self._pending_id, refused.code, str(refused), refused.payload, now_ms)
         except UploadError as refused:
@@ -331,7 +361,8 @@ class Service:
             self._say_error(self._pending_id, "storage", str(refused), None, now_ms)
         else:
             self._say(self._pending_id, ok, None, now_ms)
-        self._forget_uploads()
+        if self._is_upload:
+            self._forget_uploads()
 
     def _do_prompt_read(self, request, size):
         size, count = self._device.prompts.read_into(request["name"], request["at"], self._page)
@@ -345,8 +376,7 @@ class Service:
             raise RefusedError("invalid", f"there is no prompt {name[:40]}")
         if name in (rules["prompt.closing"], rules["prompt.warning"]):
             raise RefusedError("invalid", f"{name} is in use; change prompt.closing or prompt.warning first")
-        self._device.change_prompts({kept: prompts.table[kept] for kept in prompts.table if kept != name})
-        return {}, None
+        self._change_prompts({kept: prompts.table[kept] for kept in prompts.table if kept != name}, dict)
 
     # --- the application --------------------------------------------------------------------------------------
 
@@ -355,7 +385,7 @@ class Service:
         self._slots = None  # unless more chunks are to come
         ok = slots.answer(request, memoryview(self._reader.payload)[:size])
         if request["do"] == "app_end":
-            self._verification, self._put_in_force = ok, self._use_application
+            self._begin_work(ok, self._use_application, True)
             self._slots = slots
             return None
         if slots.upload:

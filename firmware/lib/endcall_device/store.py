@@ -28,6 +28,7 @@ class SettingsStore:
     def __init__(self, files):
         self._files = files
         self._in_force = None
+        self._prepared = None
         self.values = settings.defaults()
         self.prompts = {}
         self.repairs = []
@@ -66,20 +67,31 @@ class SettingsStore:
             return None
         return stored.decode_store(data)
 
+    def prepare(self, values, prompts):
+        """What takes long in a `save` of the same: a `stored.Record`; call its `turn` until that is done."""
+        self._prepared = stored.Record(values, prompts)
+        return self._prepared
+
     def save(self, values, prompts):
         """Store a full set of settings and the prompt table in one step. Raises StoreError."""
         if not self.is_writable:
             raise StoreError("this drive has no room for settings; write it with `endcall image`")
-        data = stored.encode_store(self.sequence + 1, values, prompts)
+        record, self._prepared = self._prepared, None
+        if record is None or record.values is not values or record.prompts is not prompts:
+            record = stored.Record(values, prompts)
+        while not record.turn():
+            pass
+        data = record.data(self.sequence + 1)
         target = 1 if self._in_force == 0 else 0
         file = self._files[target]
+        written = bytearray(len(data))
         try:
             file.write(0, data)
             file.sync()
-            written = self._read(file)
+            file.read_into(0, written)
         except OSError as error:
             raise StoreError(f"the flash refused the settings ({error})") from error
-        if written is None or written.damaged or written.sequence != self.sequence + 1:
+        if written != data:
             raise StoreError("the settings did not read back as written; the old ones stay in force")
         self._in_force = target
         self.sequence += 1

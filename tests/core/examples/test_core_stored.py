@@ -51,6 +51,15 @@ def test_the_largest_settings_fit_one_block():
     assert stored.decode_store(data).values == full
 
 
+def test_a_record_made_step_by_step_is_the_same():
+    made = stored.Record(values(), PROMPTS)
+    steps = 1
+    while not made.turn():
+        steps += 1
+    assert steps >= 3
+    assert made.data(7) == record()
+
+
 def test_too_large_a_record_is_refused():
     assert "4096" in refusal(ValueError, stored.encode_store, 1, {"device.name": "x" * 5000}, {})
 
