@@ -9,6 +9,8 @@ import pytest
 from endcall.cli import cli
 from endcall.command_pages import commands, examples, page
 
+from . import listings
+
 ALL = dict(commands((), cli))
 PAGE = page("")
 
@@ -91,13 +93,18 @@ def test_completion(computer, shell):
         ("endcall set ring.reduced_motion t", "true"),
         ("endcall get ring.", "ring.pixels"),
         ("endcall init x.toml --preset u", "uk"),
+        ("endcall init x.toml --preset germany", "de_public"),
+        ("endcall --serial e661", listings.A),
+        ("endcall info --port /dev/", listings.IN_SERVICE["linux"].path),
     ],
 )
-def test_the_shell_is_told_how_a_word_goes_on(words, wanted, monkeypatch):
+def test_the_shell_is_told_how_a_word_goes_on(words, wanted, computer, monkeypatch):
     from click.testing import CliRunner
 
+    computer.plug()
     before = words.split()[:-1]
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(before)))
     result = CliRunner().invoke(cli, [], prog_name="endcall", env={"_ENDCALL_COMPLETE": "bash_complete"})
     assert f"plain,{wanted}" in result.output.splitlines()
+    assert computer.opened == []

@@ -75,10 +75,23 @@ def chosen(name: str) -> Any:
     return click.get_current_context().find_root().meta.get(f"endcall.{name}")
 
 
+def _complete_device(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Ports or serial numbers of what is plugged in; no port is opened for that."""
+    from endcall import ports
+
+    found = [one for one in ports.find(ports.list_ports()) if one.state == ports.IN_SERVICE]
+    words = [one.serial if param.name == "serial" else one.path for one in found]
+    return [word for word in words if word.lower().startswith(incomplete.lower())]
+
+
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {"is_flag": True, "help": "The result as JSON."},
-    "--port": {"metavar": "PATH", "help": "Talk to this port."},
-    "--serial": {"metavar": "NUMBER", "help": "Choose a device by its serial number."},
+    "--port": {"metavar": "PATH", "help": "Talk to this port.", "shell_complete": _complete_device},
+    "--serial": {
+        "metavar": "NUMBER",
+        "help": "Choose a device by its serial number.",
+        "shell_complete": _complete_device,
+    },
     "--name": {"metavar": "NAME", "help": "Choose a device by its name."},
     "--answer-s": {
         "type": click.FloatRange(1.5, 600),
