@@ -17,6 +17,9 @@ import endcall_base  # noqa: E402
 from endcall_core import line_program  # noqa: E402
 from endcall_device import crash  # noqa: E402
 
+if IN_SERVICE:
+    crash.begin(microcontroller.cpu.reset_reason == microcontroller.ResetReason.WATCHDOG)
+
 # A break that has begun ends by itself, at its full length or a second after the last renewal; a reset before that
 # would cut it to one that the exchange takes for something else.
 BREAK_S = 1 + line_program.LONGEST_MS // 1000

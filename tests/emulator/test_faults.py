@@ -170,3 +170,27 @@ def test_a_firmware_that_keeps_crashing_says_so(stock_uf2):
     assert button.fault_number(pico.ring()) == call.FAULT_CRASHED
     assert Host(pico).hello()["crash"] == "RuntimeError: GP2 is at ground"
     assert pico.line.breaks() == []
+
+
+def test_a_hang_counts_as_a_crash(stock_uf2):
+    """A hang says nothing before the watchdog ends it; the start after it counts it all the same."""
+    pico = in_service(breakable(stock_uf2))
+    host = Host(pico)
+    assert host.hello()["crash"] == ""
+    host.ask("restart")
+    pico.run(4000)
+    assert Host(pico).hello()["crash"] == "", "a restart that was asked for is no crash"
+    for _ in range(2):  # a hang takes the emulator a minute, an exception seconds
+        pico.ground(RAISE)
+        pico.run(300)
+        pico.let_go(RAISE)
+        pico.frames.clear()
+        pico.run_until(lambda: button.shows_ready(pico.ring()), within_ms=9000, what="service after the crash")
+    pico.ground(HANG)
+    pico.frames.clear()
+    pico.after(4500, lambda: pico.let_go(HANG))  # the watchdog has bitten; the restarted program is not there yet
+    pico.run_until(lambda: button.fault_number(pico.ring()), within_ms=12_000, what="a fault on the ring")
+    pico.run(300)
+    assert button.fault_number(pico.ring()) == call.FAULT_CRASHED
+    assert "watchdog" in Host(pico).hello()["crash"]
+    assert pico.line.breaks() == []

@@ -1,6 +1,7 @@
 """What survives a reset but not a power cut: why the last one happened, and how many there were.
 
-Kept in `alarm.sleep_memory` (256 bytes of RAM): magic, resets in a row, length of the text, text.
+Kept in `alarm.sleep_memory` (256 bytes of RAM): magic, resets in a row, length of the text, text; and, apart from
+them, whether a program is in service, which only the watchdog ends without a word.
 """
 
 import alarm
@@ -8,6 +9,8 @@ import alarm
 MAGIC = 0xEC
 MANY = 3  # safe modes in a row: from then on safemode.py waits a minute between tries
 _TEXT_MAX = 200
+_SERVING_AT = 253  # `access` has the bytes behind it
+_SERVING = 0x5A
 
 
 def count():
@@ -37,9 +40,22 @@ def note(said):
     memory[1] = crashes
     memory[2] = len(data)
     memory[3 : 3 + len(data)] = data
+    end()
 
 
 def forgive():
     """Ten minutes went well: the next crash is the first again. The text is kept for `endcall info`."""
     if alarm.sleep_memory[0] == MAGIC:
         alarm.sleep_memory[1] = 0
+
+
+def begin(was_bitten):
+    """Service begins. Counts the run before it as a crash where the watchdog ended it: that run could say nothing."""
+    if was_bitten and alarm.sleep_memory[_SERVING_AT] == _SERVING:
+        note("the firmware hung; the watchdog restarted it")
+    alarm.sleep_memory[_SERVING_AT] = _SERVING
+
+
+def end():
+    """The reset that comes now is wanted. CircuitPython calls it a watchdog's, too."""
+    alarm.sleep_memory[_SERVING_AT] = 0

@@ -99,6 +99,7 @@ def _rest():
 
 def _restart(is_bootloader):
     access.keep_open()
+    crash.end()
     if is_bootloader:
         microcontroller.on_next_reset(microcontroller.RunMode.UF2)
     microcontroller.reset()
