@@ -32,6 +32,7 @@ VERIFY_FACTOR = 5  # prompt_end reads up to 192 KB back before it answers
 TRIES = 3
 PAYLOAD_BYTES = 65536  # the largest answer, a list of problems with every setting, is under 10 KB
 BUSY_POLL_S = 1.0
+SLOW_S = 1.0  # after this somebody who waits should be told why
 
 #: Requests whose meaning hangs on what was sent before on the same connection.
 _STATEFUL = ("stage", "commit", "prompt_data", "prompt_end", "app_data", "app_end")
@@ -59,7 +60,7 @@ class Client:
 
     answer_s: how long to wait for an answer before asking again, at least 1.5 s. wait_s: how long `change`,
     `put_prompt` and `remove_prompt` wait for a call to end before CallInProgressError; `waiting` is told once when
-    that begins. identity: what `hello` answered.
+    that begins, and `slow` once when an answer has not come within SLOW_S. identity: what `hello` answered.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Client:
         answer_s: float = ANSWER_S,
         wait_s: float = 0,
         waiting: Callable[[], None] = lambda: None,
+        slow: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -78,9 +80,11 @@ class Client:
         self.any_settings = False  # talk to a device with another version of the settings, too: to update it
         self.wait_s = wait_s
         self.waiting = waiting
+        self.slow = slow
         self.clock = self._clock = clock
         self.sleep = self._sleep = sleep
         self._answer_s = answer_s
+        self._is_slow = False
         self._reader = wire.Reader(PAYLOAD_BYTES)
         self._id = random.randrange(1, 1 << 20)  # an answer to an earlier program must not fit
 
@@ -146,7 +150,11 @@ class Client:
 
     def _wait(self, number: int, deadline: float) -> tuple[dict[str, Any], bytes] | None:
         """The answer to request `number`, or None when it did not come whole before `deadline`."""
+        slow = self._clock() + SLOW_S
         while self._clock() < deadline:
+            if not self._is_slow and self._clock() > slow:
+                self._is_slow = True
+                self.slow()
             data = self.transport.read()
             at = 0
             while at < len(data):

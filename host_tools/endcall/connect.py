@@ -25,13 +25,17 @@ AT_ONCE = 64  # devices that are talked to at the same time
 
 @dataclass(frozen=True)
 class Choice:
-    """Which device is meant. `answer_s`: how long to wait for an answer. `any_settings`: see `client.Client`."""
+    """Which device is meant. `answer_s`: how long to wait for an answer. `any_settings`: see `client.Client`.
+
+    slow: is told the port of a device whose answer does not come at once.
+    """
 
     port: str | None = None
     serial: str | None = None
     name: str | None = None
     answer_s: float = ANSWER_S
     any_settings: bool = False
+    slow: Callable[[str], None] = lambda path: None
 
 
 @dataclass
@@ -159,7 +163,7 @@ def greet(path: str, choice: Choice, by_hand: bool = False) -> Client:
     """
     if by_hand:
         _refuse_console(path)
-    client = Client(transport.SerialTransport(path), answer_s=choice.answer_s)
+    client = Client(transport.SerialTransport(path), answer_s=choice.answer_s, slow=lambda: choice.slow(path))
     client.any_settings = choice.any_settings
     try:
         client.hello()

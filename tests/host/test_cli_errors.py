@@ -139,6 +139,15 @@ def test_silence(computer):
     assert "unplug it" in result.err
 
 
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_who_waits_is_told_why(computer, monkeypatch, is_watched):
+    monkeypatch.setattr("endcall.commands.shared.is_watched", lambda: is_watched)
+    desk = computer.plug()
+    assert "has not answered yet" not in computer.run("info").err
+    computer.behind["/dev/ttyACM0"] = lambda: Silent(desk)
+    assert computer.run("info").err.count("/dev/ttyACM0 has not answered yet; waiting") == is_watched
+
+
 def test_something_else_behind_the_port(computer):
     desk = computer.desk()
     computer.behind["/dev/ttyUSB0"] = lambda: Echo(desk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -136,7 +137,17 @@ def chosen_device() -> Choice:
     from endcall.client import ANSWER_S
     from endcall.connect import Choice
 
-    return Choice(chosen("port"), chosen("serial"), chosen("name"), chosen("answer_s") or ANSWER_S)
+    return Choice(chosen("port"), chosen("serial"), chosen("name"), chosen("answer_s") or ANSWER_S, slow=_say_slow)
+
+
+def _say_slow(path: str) -> None:
+    if is_watched():
+        note(f"{path} has not answered yet; waiting …")
+
+
+def is_watched() -> bool:
+    """Whether a person sees stderr."""
+    return sys.stderr.isatty()
 
 
 def emit(kind: str, facts: dict[str, Any], human: Callable[[], Any]) -> None:
