@@ -156,7 +156,7 @@ class Slots:
     def version(self, slot):
         """The version of what is in a slot, or ""."""
         found = self.header(slot)
-        return found[4].rstrip(b"\0").decode() if found else ""
+        return "".join([chr(byte) if 32 < byte < 127 else "?" for byte in found[4].rstrip(b"\0")]) if found else ""
 
     def fits(self, slot):
         """Whether there is an application in a slot that was made for this base."""
@@ -305,7 +305,7 @@ class Slots:
 
         import storage
 
-        storage.mount(storage.VfsFat(self), layout.APP_MOUNT, readonly=True)
+        storage.mount(storage.VfsFat(self), layout.APP_MOUNT, readonly=True)  # type: ignore[arg-type]
         sys.path.insert(0, layout.APP_MOUNT)
         for name in list(sys.modules):
             if name.startswith("endcall"):
