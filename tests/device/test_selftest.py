@@ -206,7 +206,11 @@ def test_a_lost_link_ends_it(desk):
 def test_it_ends_by_itself(desk):
     host = Host(desk)
     host.ok("test", part="ring", value=0xFF0000)
-    desk.run(LONGEST_MS + 100)
+    desk.run(LONGEST_MS // 2)
+    host.ok("test", part="look", value=0)
+    desk.run(LONGEST_MS - 100)
+    assert len(lit(desk)) == 24, "five minutes from the last step on"
+    desk.run(200)
     assert lit(desk) == [0]
 
 

@@ -73,7 +73,7 @@ REQUESTS = (
         False,
         words("A step of the self-test, which the first one begins; the button belongs to the test."),
     ),
-    ("test_end", (), "", False, words("Ends the self-test. So does a lost link, and five minutes.")),
+    ("test_end", (), "", False, words("Ends the self-test. So does a lost link, and five minutes without a step.")),
     ("get", (), words("payload: every setting, as a JSON object"), False, words("Reads the settings in force.")),
     (
         "stage",
