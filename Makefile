@@ -10,7 +10,7 @@ STOCK := PYTHONPATH=tests $(BIN)/python -c 'from emulator.stock import stock_uf2
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check emulator image bench hardware torture docs reference web clean
+.PHONY: help setup demo test quick check emulator image bench hardware torture newcomer docs reference web clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -61,6 +61,9 @@ bench: ## measure on the emulated Pico (not yet)
 
 torture: ## break it on purpose, for hours (not yet)
 	@echo "make torture: not yet; short forms are part of make test" >&2; exit 1
+
+newcomer: $(READY) ## follow the pages in a fresh clone: install, demo, tests, a device, an image (20 minutes)
+	$(BIN)/python tools/newcomer.py
 
 docs: $(READY) ## build/site: the documentation, with search
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python tools/documentation.py

@@ -72,7 +72,7 @@ def _command(words: tuple[str, ...], command: click.Command) -> list[str]:
         "",
         *(_options(own) if own else []),
         *([f"Also: {', '.join(common)}.", ""] if common else []),
-        *(["```console", *examples(command), "```", ""] if examples(command) else []),
+        *(["<!-- stage: example -->", "```console", *examples(command), "```", ""] if examples(command) else []),
     ]
 
 

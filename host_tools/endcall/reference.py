@@ -281,7 +281,7 @@ at most. `endcall_core.wav` judges the header, on the computer and on the device
 `>` is the computer, `<` the device. These frames are fixtures: tests compare them byte for byte. A payload is shown in
 hex behind `+`, its beginning only where it is long; the whole is in `{_CONVERSATION}`.
 
-```
+```text
 {_shortened(conversation)}```
 """
 
