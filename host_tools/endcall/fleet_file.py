@@ -370,7 +370,7 @@ def several(titles: list[str]) -> str:
 
 
 def _hash(changes: dict[str, Any], prompts: dict[str, Prompt], firmware: str) -> str:
-    digest = hashlib.sha256(json.dumps([changes, firmware, FIRMWARE], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([changes, firmware, FIRMWARE], sort_keys=True, default=str).encode())
     for name, prompt in sorted(prompts.items()):
         digest.update(f"{name} {hashlib.sha256(prompt.data).hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -23,6 +23,9 @@ from endcall_core.settings import BOOL, CHOICE, HELP, HIGH, INT, KEY, KIND, LOW,
 KEYS = tuple(str(row[KEY]) for row in SETTINGS)
 
 
+NESTED_MAX = 20  # tables in tables; settings have two
+
+
 class Place(NamedTuple):
     """Where something stands in a file. line, column: from 1."""
 
@@ -89,9 +92,27 @@ def load(path: Path) -> tuple[dict[str, Any], str]:
     text = text.replace("\r\n", "\n")
     try:
         tree = tomllib.loads(text)
+        _refuse_excess(tree)
     except tomllib.TOMLDecodeError as error:
         raise invalid([_syntax_problem(str(error), text)], str(path)) from error
+    except RecursionError as error:
+        raise invalid([Problem(None, "", None, "tables or lists are nested too deeply")], str(path)) from error
+    except ValueError as error:  # Python's reader says so of a number with thousands of digits
+        raise invalid([Problem(None, "", None, "a number has too many digits")], str(path)) from error
     return tree, text
+
+
+def _refuse_excess(tree: dict[str, Any]) -> None:
+    """Raises RecursionError and ValueError for what Python reads, and nobody can mean or handle."""
+    waiting: list[tuple[Any, int]] = [(tree, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > NESTED_MAX:
+            raise RecursionError
+        if isinstance(value, int) and value.bit_length() > 64:  # TOML itself promises 64 bits
+            raise ValueError
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting += [(part, depth + 1) for part in parts]
 
 
 def flat(tree: dict[str, Any]) -> dict[str, Any]:

@@ -889,3 +889,40 @@ def test_two_crashes_are_forgiven_and_a_limit_can_be_set(desk):
     desk.run(200)
     desk.press(100)
     assert desk.state == "WARN"
+
+
+# --- a switch that chatters ------------------------------------------------------------------------------------
+
+
+def test_a_chattering_button_is_one_that_is_held_until_it_is_quiet(make_desk):
+    desk = make_desk({"call.min_warn_s": 0})
+    for _ in range(6):
+        desk.button.press()
+        desk.run(20)
+        desk.button.release()
+        desk.run(20)
+    assert desk.app.call.is_down, "felt, and obeyed no more"
+    for _ in range(300):  # twelve seconds
+        desk.button.press()
+        desk.run(20)
+        desk.button.release()
+        desk.run(20)
+    assert (desk.state, desk.app.call.fault) == ("FAULT", call.FAULT_BUTTON_STUCK)
+    assert desk.line.breaks == []
+    assert [one["outcome"] for one in desk.incidents()] == ["fault"]
+    desk.run(1100)
+    assert desk.state == "READY"
+    desk.run(s=6)
+    desk.press(50)
+    assert desk.state == "WARN", "quiet again, it is believed again"
+
+
+def test_five_quick_presses_are_still_a_hands(make_desk):
+    desk = make_desk({"call.min_warn_s": 5})
+    for _ in range(5):
+        desk.press(60)
+        desk.run(60)
+    assert (desk.state, desk.app.call.is_down) == ("WARN", False)
+    desk.run(s=5)
+    desk.press(60)
+    assert desk.state == "ENFORCE"

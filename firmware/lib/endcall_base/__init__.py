@@ -95,7 +95,9 @@ class Slots:
             return None
         found = _unseal(_RECORD, _RECORD_MAGIC, data)
         # Numbers that mean nothing here are of another base: then the application in /lib is the right one.
-        return found if found and max(found[1], found[2], found[5]) <= FACTORY and found[6] < len(WHY) else None
+        if not found or max(found[1], found[2], found[5]) > FACTORY or found[3] > TRIAL or found[6] >= len(WHY):
+            return None
+        return found if found[0] < 0xFFFFFFFF else None  # there would be no next one
 
     def _keep(self, slot, former, state, tries, failed, why):
         """Make this the record in force. Raises OSError with the one before still in force."""

@@ -14,6 +14,7 @@ _CRC_AT = 56
 MARK_AT = 63  # left 0xFF by `encode_incident`; 0x00 once the rest is known to be written
 MARK = 0
 _MAGIC, _VERSION = 0xEC, 1
+_MOST = (1 << 32) - 1
 _FINISHED, _DROPPED, _HANGUP = 1, 2, 4
 
 
@@ -36,8 +37,8 @@ def encode_incident(incident, boot, sequence, uptime_s, epoch_s):
         0,
         _MAGIC,
         _VERSION,
-        sequence,
-        boot,
+        min(sequence, _MOST),
+        min(boot, _MOST),
         uptime_s,
         epoch_s,
         incident.duration_s,
@@ -83,7 +84,7 @@ def decode_incident(data):
         "boot": boot,
         "uptime_s": uptime_s,
         "epoch_s": epoch_s or None,
-        "outcome": call.OUTCOMES[outcome],
+        "outcome": call.OUTCOMES[outcome] if outcome < len(call.OUTCOMES) else "unknown",  # of a newer firmware
         "duration_s": duration_s,
         "warnings": warnings,
         "warned_s": list(warned_s[: min(4, warnings)]),

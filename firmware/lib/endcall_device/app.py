@@ -40,6 +40,8 @@ COMPACT_RETRY_MS = 600000
 RESTART_MS = 200  # from the answer that promises a restart until it: the answer has to reach the host
 CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
 PRACTICE_S = 3600  # practice ends by itself
+CHATTER_PRESSES, CHATTER_EVERY_MS = 5, 500  # more at once, or for long more often: no hand's, the switch chatters
+QUIET_MS = 1000  # a chattering switch is believed again after this long without an edge
 TRUST_S = 600  # a start that has lasted this long begins a new row
 
 
@@ -104,6 +106,9 @@ class App:
         self._practice_s = None  # when practice ends by itself, in s of uptime; None = no practice
         self._here_s = 0  # until when the ring says "here I am", in s of uptime
         self._test = None
+        self._presses = 0  # less one for every CHATTER_EVERY_MS
+        self._counted_ms = self._edge_ms = now_ms
+        self._is_chattering = self._is_contact_closed = False
         self._service = Service(parts.port, self)
         self._verify_closing()
         now_ms = parts.clock()  # READY begins now: what was pressed while the prompt was read is felt, not obeyed
@@ -126,8 +131,12 @@ class App:
             else:
                 if event == machine.BUTTON_DOWN:
                     self._show(now_ms, picture.FELT)  # at once: a step of the call takes longer than a picture
-                self._happen(event, button.at_ms)
+                self._feel(event, button.at_ms)
             event = button.poll()
+        if self._is_chattering and ticks.diff(now_ms, self._edge_ms) >= QUIET_MS:
+            self._is_chattering = False
+            if not self._is_contact_closed:
+                self._happen(machine.BUTTON_UP, now_ms)
         self._watch_line(now_ms)
         if self._test and not self._test.watch(now_ms):
             self.end_test()
@@ -156,6 +165,24 @@ class App:
         if self.call.state != before.state or self.call.is_down != before.is_down:
             self._show(now_ms)  # before anything that takes time: a press is acknowledged at once
         self._carry_out(actions, now_ms)
+
+    def _feel(self, event, at_ms):
+        """A button that chatters counts as held until it has been quiet: it obeys nothing, and in 10 s it is stuck."""
+        if event == machine.BUTTON_DOWN:
+            gone = ticks.diff(at_ms, self._counted_ms) // CHATTER_EVERY_MS
+            if gone:  # negative after days without a press
+                self._counted_ms = at_ms
+                self._presses = max(0, self._presses - gone) if gone > 0 else 0
+            self._presses = min(self._presses, CHATTER_PRESSES) + 1
+        self._edge_ms = at_ms
+        self._is_contact_closed = event == machine.BUTTON_DOWN
+        if self._is_chattering:
+            return
+        if self._presses > CHATTER_PRESSES:
+            self._is_chattering = True
+            self._happen(machine.BUTTON_LOST, at_ms)  # so what comes next is felt, and no gesture
+            event = machine.BUTTON_DOWN
+        self._happen(event, at_ms)
 
     def _watch_line(self, now_ms):
         line = self.parts.line
