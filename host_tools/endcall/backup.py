@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,12 +101,13 @@ def take(client: Client, progress: Callable[[str, int, int], None] = lambda what
     return Backup(about, values, prompts, incidents)
 
 
-def write(path: Path, backup: Backup) -> None:
-    """Write `path` whole or not at all. Raises UsageError where it can't be written."""
+def write(path: Path, backup: Backup, more: Mapping[str, bytes] | None = None) -> None:
+    """Write `path` whole or not at all. more: further files, which nothing reads. Raises UsageError."""
     files = {
         SETTINGS: settings_file.to_toml(backup.settings, comments=True).encode(),
         INCIDENTS: json.dumps(backup.incidents, indent=1).encode(),
         **{PROMPTS + name: data for name, data in backup.prompts.items()},
+        **(more or {}),
     }
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     fresh = path.with_name(f".{path.name}.{os.getpid()}")

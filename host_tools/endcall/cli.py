@@ -52,6 +52,7 @@ COMMANDS = (
             ("doctor", "endcall.commands.doctor", "doctor"),
             ("udev", "endcall.commands.doctor", "udev"),
             ("practice", "endcall.commands.practice", "practice"),
+            ("rescue", "endcall.commands.rescue", "rescue"),
         ),
     ),
     (

@@ -219,7 +219,7 @@ class Pico:
         self._mcu.gpio[PIN_RELAY].add_listener(lambda *_: self.line._update())
         self._mcu.on_break = self._crashed
         self._mcu.watchdog.on_watchdog_trigger = self._watchdog_reset
-        self._pty: _PtyBridge | None = None
+        self._ptys: list[_PtyBridge] = []
         self._power_on()
 
     @classmethod
@@ -273,8 +273,8 @@ class Pico:
             alarm.cancel()
         if self._flash.power_lost:
             raise PowerLost(f"power lost after {len(self._flash.ops)} flash operations")
-        if self._pty:
-            self._pty.pump()
+        for pty in self._ptys:
+            pty.pump()
 
     def run_until(self, seen: Callable[[], Any], within_ms: float = 3000, what: str = "what the test waits for") -> Any:
         """Let time pass until `seen()` is true and return it; looks every millisecond.
@@ -422,12 +422,24 @@ class Pico:
 
         The program sees an answer only while emulated time passes: use `run_while`.
         """
-        self._pty = _PtyBridge(self.data)
+        with self._pty(self.data) as path:
+            yield path
+
+    @contextmanager
+    def console_pty(self) -> Iterator[str]:
+        """As `data_pty`, for the console port."""
+        with self._pty(self.usb.console) as path:
+            yield path
+
+    @contextmanager
+    def _pty(self, port: SerialPort) -> Iterator[str]:
+        bridge = _PtyBridge(port)
+        self._ptys.append(bridge)
         try:
-            yield self._pty.path
+            yield bridge.path
         finally:
-            self._pty.close()
-            self._pty = None
+            self._ptys.remove(bridge)
+            bridge.close()
 
     def run_while(self, process: Any, within_ms: float = 60_000) -> int:
         """Let time pass until `process` (a `subprocess.Popen`) ends; return its exit code."""
