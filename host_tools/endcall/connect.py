@@ -208,7 +208,7 @@ def not_in_service(device: Found) -> NotInServiceError:
     return NotInServiceError(
         f"The Pico at {device.path} (serial {device.serial}) runs CircuitPython without endcall's port.",
         "It is in safe mode after a crash, or it is another project's Pico. The phone works meanwhile.",
-        "Unplug it and plug it in again. If it stays so, write it anew: endcall flash",
+        "Unplug it and plug it in again. If it stays so: endcall rescue",
         port=device.path,
         serial=device.serial,
     )

@@ -460,6 +460,15 @@ def test_a_damaged_prompt_is_left_out_told_and_sent_again(bench):
     assert bench.computer.run("prompt", "list", "--json").json["prompts"][0]["problem"] is None
 
 
+def test_a_damaged_prompt_of_ones_own_is_left_out(bench):
+    ours = contents.stock_prompts()["warning.wav"]
+    board = bench.put()
+    board.drive |= contents.mutable_files(settings.defaults() | {"prompt.closing": "ours.wav"}, {"ours.wav": ours})
+    board.drive["prompt_0/prompt.wav"] = spoilt(board.drive["prompt_0/prompt.wav"], 5000)
+    assert "Left out: prompt ours.wav, because it is damaged on the device." in bench.rescue().err
+    assert backup.read(bench.saved).prompts == {}
+
+
 def test_the_bytes_that_survive_a_reset_are_where_the_firmware_has_them(monkeypatch):
     memory = bytearray(256)
     fake = ModuleType("alarm")
