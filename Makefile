@@ -59,8 +59,8 @@ reference: $(READY) ## write the generated pages in docs/ again
 bench: ## measure on the emulated Pico (not yet)
 	@echo "make bench: not yet; the numbers that exist are asserted by make emulator" >&2; exit 1
 
-torture: ## break it on purpose, for hours (not yet)
-	@echo "make torture: not yet; short forms are part of make test" >&2; exit 1
+torture: $(READY) ## break it on purpose, for hours (ARGS=--short: for a minute; ARGS=--help)
+	PYTHONPATH=tests $(BIN)/python -m torture $(ARGS)
 
 newcomer: $(READY) ## follow the pages in a fresh clone: install, demo, tests, a device, an image (20 minutes)
 	$(BIN)/python tools/newcomer.py

@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--layer", choices=(MODEL, CHIP))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tries", type=int, metavar="N", help="instead of the long form's number; writes nothing")
+    parser.add_argument("--seconds", type=float, metavar="N", help="for each row at most; the next run goes on there")
     parser.add_argument("--try", type=int, metavar="N", dest="number", help="repeat try N, and let it raise")
     parser.add_argument("--page", action="store_true", help="only write the page from the results")
     parser.add_argument("--list", action="store_true", help="only list the rows")
@@ -45,7 +46,7 @@ def main() -> int:
     if is_long:
         new = {fault.name: rows.row(fault, results[fault.name]) for fault in chosen}
         rows.publish(new, [fault.name for fault in every])
-        state.forget(results)
+        state.forget(fault.name for fault in chosen if results[fault.name].done >= fault.long)
     lost = [name for name, result in results.items() if not result.survived]
     print(f"{len(results)} faults, {sum(r.tried for r in results.values()):,} tries, {len(lost)} not survived", *lost)
     return 1 if lost else 0
@@ -85,11 +86,11 @@ def _run(fault: Fault, state: _State, asked: argparse.Namespace) -> Result:
     result = state.result(fault.name)
     began, count = time.monotonic(), 1
     print(f"{fault.layer} {fault.name} (seed {result.seed}, try {result.done} of {wanted}): {fault.fault}", flush=True)
-    while result.done < wanted:
+    while result.done < wanted and (asked.seconds is None or time.monotonic() - began < asked.seconds):
         chunk_began = time.monotonic()
         tries(fault, result, min(count, wanted - result.done))
         took_s = time.monotonic() - chunk_began
-        count = max(1, min(2 * count, round(count * CHUNK_S / max(took_s, 1e-3))))
+        count = max(1, min(2 * count, round(count * min(CHUNK_S, (asked.seconds or CHUNK_S) / 4) / max(took_s, 1e-3))))
         state.keep(fault.name, result)
     took_s = time.monotonic() - began
     print(f"    {result.tried:,} tried in {took_s:.1f} s: {rows.seen(result.as_dict())}", flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 from device.flash import FlashFile, FlashNvm, Plug
 from device.host import Host
 from device.sound import prompt
+
 from endcall.contents import mutable_files
 from endcall.desk import parts
 from endcall.desk.desk import Desk
@@ -95,6 +96,4 @@ class FlashDesk(Desk):
 
 def content_of(flash: Flash, table: dict[str, list]) -> dict[str, bytes]:
     """Every prompt in `table`, byte for byte."""
-    return {
-        name: bytes(flash.files[layout.SLOT_PATHS[slot]][:size]) for name, (slot, size, _checksum) in table.items()
-    }
+    return {name: bytes(flash.files[layout.SLOT_PATHS[slot]][:size]) for name, (slot, size, _checksum) in table.items()}

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import endcall_base as base
 from device.application import application
 from device.flash import FlashFile, Plug
 from device.sound import prompt
+
+import endcall_base as base
 from endcall import fleet_file, prompt_file, settings_file
 from endcall.contents import firmware_files, mutable_files
 from endcall.errors import EndcallError
@@ -260,7 +261,7 @@ def uf2(number: int, noise: random.Random, notes: Notes) -> str:
     return "taken"
 
 
-# --- what the device finds in its own flash ----------------------------------------------------------------------------
+# --- what the device finds in its own flash -----------------------------------------------------------------------
 
 
 @cache
@@ -350,7 +351,9 @@ def _row(
 
 
 FAULTS = [
-    _row("WAV", "prompts", "bits, numbers and pieces changed, in the header above all; every tenth is sent as well", wav),
+    _row(
+        "WAV", "prompts", "bits, numbers and pieces changed, in the header above all; every tenth is sent as well", wav
+    ),
     _row(
         "settings",
         "settings files",

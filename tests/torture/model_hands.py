@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from device.flash import Plug
 from device.sound import prompt
+
 from endcall.desk import parts
 from endcall_core import call, settings, ticks
 from torture.fault import MODEL, Fault, Notes
@@ -233,7 +234,8 @@ FAULTS = [
     _row(
         "chatter",
         "the switch chatters at random",
-        f"{_CHATTER}; closed 40 to 60 % of the time (a contact that closes for 6 ms less than once a second is a press for any software)",
+        f"{_CHATTER}; closed 40 to 60 % of the time (a contact that closes for 6 ms less than once a second "
+        "is a press for any software)",
         _ONE,
         partial(chatter, 1000, True),
         300,

@@ -6,11 +6,10 @@ import random
 from collections import deque
 from functools import cache, partial
 
+from device.flash import Plug
 from pioemu import State, emulate
 from pioemu.shift_register import ShiftRegister
 
-from device.flash import Plug
-from endcall_core import line_program
 from endcall_core.call import FAULT_CRASHED
 from endcall_core.line_program import CODE, PASSES_PER_MS
 from torture.fault import MODEL, Fault, Notes
@@ -134,7 +133,9 @@ LIMIT_MS = {"flash": 1500, "hangup": 6000 + 50}
 @cache
 def _before(mode: str) -> Flash:
     # A preset that knows no longest flash, so that the longest break of all can be set.
-    return fresh(release__preset="nz", release__mode=mode, release__flash_ms=1500, release__hold_s=6, call__min_warn_s=0)
+    return fresh(
+        release__preset="nz", release__mode=mode, release__flash_ms=1500, release__hold_s=6, call__min_warn_s=0
+    )
 
 
 def _into_release(mode: str) -> FlashDesk:
@@ -226,10 +227,10 @@ class _Faults:
     def host_floods(desk: FlashDesk, noise: random.Random) -> None:
         desk.port.host_write(noise.randbytes(50_000))
 
-    @staticmethod
-    def stall(desk: FlashDesk, noise: random.Random) -> None:
+    @classmethod
+    def stall(cls, desk: FlashDesk, noise: random.Random) -> None:
         """As a flash erase with the interrupts off: 45 to 400 ms without a turn."""
-        desk.clock.advance(noise.randrange(45, 401))
+        cls._dead(desk, noise.randrange(45, 401))
 
     @staticmethod
     def mash(desk: FlashDesk, noise: random.Random) -> None:
@@ -345,8 +346,8 @@ FAULTS = [
         _ROW,
         MODEL,
         "any 32-bit word is written to the line's PIO program, at any time",
-        "the program runs on an emulated PIO for each of the 16,384 values that count in a word and in X, with any bits "
-        "above and at any cycle of a pass: the parts of a proof by induction",
+        "the program runs on an emulated PIO for each of the 16,384 values that count in a word and in X, with any "
+        "bits above and at any cycle of a pass: the parts of a proof by induction",
         "it opens for its passes, 1638.4 ms at most, and closes",
         every_word,
         1 << BITS,

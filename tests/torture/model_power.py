@@ -10,6 +10,7 @@ from functools import cache, partial
 from device.application import application
 from device.flash import BITS, TEARS, Plug, PowerCutError
 from device.sound import prompt
+
 from endcall_core import records
 from endcall_core.call import Incident
 from endcall_core.layout import BLOCK_BYTES, JOURNAL_BLOCKS
@@ -213,9 +214,7 @@ def prepared(act: Act, start: Callable[[], Flash]) -> Prepared:
     return Prepared(before, len(plug.operations), old, kept(FlashDesk(flash.copy())))
 
 
-def cut_once(
-    act: Act, starts: tuple[Callable[[], Flash], ...], number: int, noise: random.Random, notes: Notes
-) -> str:
+def cut_once(act: Act, starts: tuple[Callable[[], Flash], ...], number: int, noise: random.Random, notes: Notes) -> str:
     """First every operation with every kind of cut, then again and again with a second cut in what comes after."""
     case = prepared(act, starts[number % len(starts)])
     number //= len(starts)

@@ -6,6 +6,7 @@ import random
 from functools import cache, partial
 
 from device.flash import BITS, TEARS, Plug, PowerCutError
+
 from endcall.desk import parts
 from endcall_core import ticks
 from torture.fault import MODEL, Fault, Notes

@@ -14,7 +14,7 @@ RESULTS, PAGE = ROOT / "docs/torture.json", ROOT / "docs/torture.md"
 
 #: The modules with rows, in the order of the page.
 LAYERS: dict[str, tuple[str, ...]] = {
-    MODEL: ("model_power", "model_line", "model_files", "model_time", "model_hands"),
+    MODEL: ("model_power", "model_line", "model_serial", "model_files", "model_time", "model_hands"),
     CHIP: (),
 }
 
@@ -67,9 +67,9 @@ def page(entries: list[dict[str, Any]]) -> str:
 
 What was done to the firmware, how often, and what came of it: {len(entries)} faults, \
 {sum(entry["tried"] for entry in entries):,} tries. {verdict}
-`make torture` does it again (hours; it may be stopped, and goes on where it was), `make torture SHORT=1` in a minute;
-the short form is part of `make test`. A fault that is not survived stays in the table. `--only NAME --try N --seed S`
-repeats one try.
+`make torture` does it again (hours; it may be stopped, and goes on where it was), `make torture ARGS=--short` in a
+minute; the short form is part of `make test`. A fault that is not survived stays in the table. One try is repeated by
+`ARGS='--only NAME --try N --seed S'`.
 """
     for layer, about in _LAYER_TEXT.items():
         groups = dict.fromkeys(entry["group"] for entry in entries if entry["layer"] == layer)
