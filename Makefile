@@ -30,7 +30,7 @@ demo: $(READY) ## live through a call at a simulated desk, in the browser
 test: check ## every check and every test, the emulated Pico included
 	$(PYTEST) $(PARALLEL)
 
-quick: $(READY) ## the tests that take under a minute: core, device, host
+quick: $(READY) ## the tests of every day, some minutes: core, device, host
 	$(PYTEST) $(PARALLEL) tests/core tests/device tests/host
 
 check: $(READY) ## format, lint, types, generated pages

@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,8 @@ class Newcomer:
             if (Path.home() / name).exists():
                 (home / name).parent.mkdir(parents=True, exist_ok=True)
                 (home / name).symlink_to(Path.home() / name)
-        self._environment = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+        self._environment: dict[str, str | None] = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None}
+        self._environment |= {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_"))}
         self._programs = home / ".endcall/bin"  # where the guide installs to
 
     def _git(self, *arguments: str) -> None:
@@ -67,7 +69,7 @@ class Newcomer:
         """What a page says about a checkout."""
         # Not this Python's folder first: the newcomer has only what the pages install.
         programs = Path(shutil.which("python3") or sys.executable).parent
-        with reader.Reader(self.clone, None, programs, self._environment | {"BROWSER": "true"}) as person:
+        with reader.Reader(self.clone, None, programs, self._environment) as person:
             for block in self.blocks(page, IN_CLONE):
                 self.say(f"{block.where}  {block.commands.strip()}")
                 person.type(block)
@@ -105,6 +107,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave the scratch folder")
     asked = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # begun with `&`, it would be ignored by all that it starts
     reader.WITHIN_S = INSTALL_S
     reader.SAYS_S = INSTALL_S  # `make demo` installs before it says anything
     with contextlib.ExitStack() as stack:

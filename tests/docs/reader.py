@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,21 +153,24 @@ class Typing:
 
 
 class Reader:
-    """Reads in `folder`, which should be empty. `programs`: where `endcall` is; default: beside this Python."""
+    """Reads in `folder`, which should be empty. `programs`: where `endcall` is; default: beside this Python.
+
+    environment: variables besides or instead of the usual ones; None takes one away.
+    """
 
     def __init__(
         self,
         folder: Path,
         device: DeskThread | None = None,
         programs: Path | None = None,
-        environment: dict[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
     ) -> None:
         self.folder = folder
         self.device = device
         self._kept = folder.parent / f"{folder.name}.state"
         self._aside: list[tuple[Block, Typing]] = []
         programs = programs or Path(sys.executable).parent
-        self._environment = {
+        given: dict[str, str | None] = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(folder.parent / "home"),
             "XDG_DATA_HOME": str(folder.parent / "home/data"),
@@ -179,6 +182,7 @@ class Reader:
             "BROWSER": "true",  # no browser is opened
             **(environment or {}),
         }
+        self._environment = {name: value for name, value in given.items() if value is not None}
         (folder.parent / "home").mkdir(exist_ok=True)
 
     def __enter__(self) -> Reader:
