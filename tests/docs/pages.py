@@ -200,7 +200,7 @@ def check(page: str, root: Path = ROOT) -> list[Block]:
             try:
                 if words[0] == "endcall":
                     check_command(words[1:])
-                if words[0] == "make" and not set(words[1:]) <= made:
+                if words[0] == "make" and not {word for word in words[1:] if "=" not in word} <= made:
                     raise PageError(f"there is no target for {' '.join(words)}")
             except PageError as error:
                 raise PageError(f"{block.where}: {error}") from None

@@ -97,7 +97,7 @@ def test_a_page_that_names_what_does_not_exist(house, text, said):
 
 def test_a_page_that_is_right(house):
     assert (
-        len(house("`endcall prompt put …`, `make test`\n```console\nmake test\nendcall --port P list > x\n```\n")) == 1
+        len(house("`endcall prompt put …`, `make test`\n```console\nmake test A=--b\nendcall --port P list > x\n```\n")) == 1
     )
 
 
