@@ -910,9 +910,9 @@ def test_a_chattering_button_is_one_that_is_held_until_it_is_quiet(make_desk):
     assert (desk.state, desk.app.call.fault) == ("FAULT", call.FAULT_BUTTON_STUCK)
     assert desk.line.breaks == []
     assert [one["outcome"] for one in desk.incidents()] == ["fault"]
-    desk.run(1100)
+    desk.run(3100)
     assert desk.state == "READY"
-    desk.run(s=6)
+    desk.run(s=1)
     desk.press(50)
     assert desk.state == "WARN", "quiet again, it is believed again"
 

@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tries", type=int, metavar="N", help="instead of the long form's number; writes nothing")
     parser.add_argument("--seconds", type=float, metavar="N", help="for each row at most; the next run goes on there")
+    parser.add_argument("--again", action="store_true", help="from the first try, whatever was reached before")
     parser.add_argument("--try", type=int, metavar="N", dest="number", help="repeat try N, and let it raise")
     parser.add_argument("--page", action="store_true", help="only write the page from the results")
     parser.add_argument("--list", action="store_true", help="only list the rows")
@@ -42,6 +43,8 @@ def main() -> int:
         return _repeat(chosen, asked.seed, asked.number)
     is_long = not asked.short and asked.tries is None
     state = _State(STATE if is_long else None, asked.seed)
+    if asked.again:
+        state.forget(fault.name for fault in chosen)
     results = {fault.name: _run(fault, state, asked) for fault in chosen}
     if is_long:
         new = {fault.name: rows.row(fault, results[fault.name]) for fault in chosen}

@@ -138,7 +138,7 @@ def chatter(hz: int, is_random: bool, number: int, noise: random.Random, notes: 
     assert limits <= 2, "more than the first press and what it began"
     assert stored <= 1
     desk.button.release()
-    _pass(desk, 2_000, notes)
+    _pass(desk, 4_000, notes)
     return f"ends in {desk.state}"
 
 

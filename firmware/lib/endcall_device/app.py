@@ -41,7 +41,7 @@ RESTART_MS = 200  # from the answer that promises a restart until it: the answer
 CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
 PRACTICE_S = 3600  # practice ends by itself
 CHATTER_PRESSES, CHATTER_EVERY_MS = 5, 500  # more at once, or for long more often: no hand's, the switch chatters
-QUIET_MS = 1000  # a chattering switch is believed again after this long without an edge
+QUIET_MS = 3000  # a chattering switch is believed again after this long without an edge
 TRUST_S = 600  # a start that has lasted this long begins a new row
 
 
