@@ -29,7 +29,7 @@ def load(layer: str | None = None) -> list[Fault]:
 
 def said(fault: Fault) -> dict[str, Any]:
     """What a row says of itself, whatever was seen."""
-    return {key: getattr(fault, key) for key in ("name", "group", "layer", "fault", "how", "expected")}
+    return {key: getattr(fault, key) for key in ("name", "group", "layer", "fault", "how", "expected", "long")}
 
 
 def row(fault: Fault, result: Result) -> dict[str, Any]:
@@ -83,12 +83,17 @@ minute; the short form is part of `make test`. A fault that is not survived stay
                     text += _line(
                         f"**{entry['name']}**: {entry['fault']}",
                         entry["how"],
-                        f"{entry['tried']:,} (seed {entry['seed']})",
+                        f"{entry['tried']:,} (seed {entry['seed']}; {_part(entry)})",
                         entry["expected"],
                         seen(entry),
                         "yes" if entry["survived"] else "**no**",
                     )
     return text
+
+
+def _part(entry: dict[str, Any]) -> str:
+    """Whether the long form is through."""
+    return "all" if entry["done"] >= entry["long"] else f"{entry['done']:,} of {entry['long']:,} up to now"
 
 
 def seen(entry: dict[str, Any]) -> str:
