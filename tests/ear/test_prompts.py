@@ -159,7 +159,7 @@ def test_it_is_loud_and_does_not_clip(name: str) -> None:
     assert ear.peak_dbfs(sound) <= -1
     assert ear.speech_level_dbfs(sound, RATE_HZ) == pytest.approx(-11.5, abs=0.2)
     level = loudness.measure(sound.tolist(), RATE_HZ)
-    assert level.mean_dbm == pytest.approx(-19.5, abs=0.2)  # the board's numbers, as of hardware/spice
+    assert level.mean_dbm == pytest.approx(-19.1, abs=0.2)  # the board's numbers, as of hardware/spice
     assert level.worst_dbm < loudness.LIMIT_DBM - 6  # any 3 s, on the loudest board
     assert level.peak_dbm < loudness.LIMIT_DBM
     assert loudness.concerns(level) == []

@@ -552,7 +552,7 @@ def test_the_waveform_is_that_of_the_sound(visit, bridge, tmp_path):
     page = visit(bridge)
     page.connect()
     page.tab("Prompts")
-    quiet_then_loud = b"\0\0" * 4000 + b"\xff\x3f" * 4000  # half of full scale: 6 dB below
+    quiet_then_loud = b"\0\0" * 8000 + b"\xff\x3f" * 8000  # half of full scale: 6 dB below
     data = tone(ms=1000)[:44] + quiet_then_loud
     put(page, "step.wav", data, tmp_path)
     page.until_text("#wave-facts", "1.0 s · 16000 Hz")
