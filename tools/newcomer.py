@@ -106,6 +106,7 @@ def main() -> int:
     """Returns the exit code: 0, or 1 with what was not as a page says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave the scratch folder")
+    parser.add_argument("--page", action="append", choices=READS, help="only this page; repeat it")
     asked = parser.parse_args()
     signal.signal(
         signal.SIGINT, signal.default_int_handler
@@ -119,11 +120,12 @@ def main() -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="endcall-newcomer-")))
         person = Newcomer(folder)
         try:
-            for page in READS:
+            for page in asked.page or READS:
                 person.in_the_clone(page)
-            for page in READS:
+            for page in asked.page or READS:
                 person.at_a_device(page)
-            person.at_the_pico()
+            if not asked.page:
+                person.at_the_pico()
         except (reader.NotAsTheDocsSay, pages.PageError) as error:
             person.say(f"NOT AS THE PAGE SAYS. {error}")
             return 1

@@ -64,6 +64,9 @@ def a_call_is_ended(desk: Desk) -> None:
 HAPPENS: dict[str, Callable[[Desk], None]] = {"a call is ended": a_call_is_ended}
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
 def normal(text: str) -> str:
     return re.sub(r"[ \t]+", " ", text).strip()
 
@@ -83,7 +86,7 @@ def missing(shows: tuple[str, ...], output: str) -> str | None:
 
 
 def _normal_lines(output: str) -> str:
-    return "\n".join(normal(line) for line in output.replace("\r", "").split("\n"))
+    return "\n".join(normal(line) for line in _COLOUR.sub("", output).replace("\r", "").split("\n"))
 
 
 class Typing:

@@ -97,7 +97,8 @@ def test_a_page_that_names_what_does_not_exist(house, text, said):
 
 def test_a_page_that_is_right(house):
     assert (
-        len(house("`endcall prompt put …`, `make test`\n```console\nmake test A=--b\nendcall --port P list > x\n```\n")) == 1
+        len(house("`endcall prompt put …`, `make test`\n```console\nmake test A=--b\nendcall --port P list > x\n```\n"))
+        == 1
     )
 
 
@@ -110,6 +111,7 @@ def test_a_page_that_is_right(house):
         (("c", "a"), "a\nc\n", "a"),
         (("a", "a"), "a\n", "a"),
         (("…",), "x\n", None),
+        (("a",), "\x1b[0m\x1b[33ma\x1b[0m\n", None),
     ],
 )
 def test_what_counts_as_shown(shows, output, line):
