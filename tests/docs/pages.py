@@ -12,6 +12,8 @@ block says what else is needed:
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 from dataclasses import dataclass
@@ -149,9 +151,10 @@ def check_command(words: list[str]) -> None:
     words = [word for at, word in enumerate(words) if not (word == "--port" or (at and words[at - 1] == "--port"))]
     command, rest = find_command(words)
     try:
-        command.make_context(command.name, rest, parent=click.Context(cli, info_name="endcall"))
+        with contextlib.redirect_stdout(io.StringIO()):  # --version and --help say it at once
+            command.make_context(command.name, rest, parent=click.Context(cli, info_name="endcall"))
     except click.exceptions.Exit:
-        pass  # --help, --version
+        pass
     except click.ClickException as error:
         raise PageError(f"endcall {' '.join(words)}: {error.format_message()}") from error
 
