@@ -33,7 +33,7 @@ class Record:
     All at once takes a Pico 40 ms. Call `turn` until it returns True, then `data`.
     """
 
-    LINES_PER_TURN = 8
+    LINES_PER_TURN = 6
 
     def __init__(self, values, prompts):
         self.values = values

@@ -33,8 +33,8 @@ from .upload import UploadError
 
 # A collection of garbage takes 14 ms of the Pico, and one by itself comes when memory is needed: under a press, say. So
 # it is done before it is due, in a turn that has nothing else to do.
-LITTER_MAX = 30  # some 0.7 KB each
-FRAME_MS = 40  # between two pictures while nothing happens; a press is shown at once
+LITTER_MAX = 32  # some 1.1 KB each
+FRAME_MS = 50  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
 RESTART_MS = 200  # from the answer that promises a restart until it: the answer has to reach the host
@@ -93,7 +93,8 @@ class App:
         self._epoch = None  # (UTC seconds, uptime in s when a host told it)
         self._sense = LoopSense(now_ms)
         self._handset_down_ms = None  # since when the handset is down, once it was seen up while the line is open
-        self._playing = None  # which prompt: CLOSING, WARNING
+        self._to_play = None  # which prompt is to be started: CLOSING, WARNING
+        self._playing = None  # which one was started last
         self._pending = []  # incidents that wait for a moment in which flash may be written
         self._compact_after_ms = None  # after a compaction failed: when to try again
         self._frame_ms = now_ms
@@ -122,6 +123,9 @@ class App:
         """One turn: every task once, each in a few milliseconds at most."""
         parts = self.parts
         now_ms = parts.clock()
+        if self._to_play:
+            which, self._to_play = self._to_play, None
+            self._play(which, now_ms)
         button = parts.button
         event = button.poll()
         while event is not None:
@@ -152,10 +156,14 @@ class App:
         if is_moving:
             self._litter += 1
         elif self._litter > LITTER_MAX:
-            self._litter = 0
-            parts.tidy()
+            self.tidy()
         else:
             parts.rest()
+
+    def tidy(self):
+        """Collect garbage now, so that none is collected by itself in what comes next."""
+        self._litter = 0
+        self.parts.tidy()
 
     def _happen(self, event, now_ms, arg=None):
         before = self.call
@@ -227,8 +235,9 @@ class App:
                 else:
                     self._happen(machine.CHECK_PASSED, self.parts.clock())
             elif name == machine.PLAY:
-                self._play(arg, now_ms)
+                self._to_play = arg  # in a turn of its own: it takes as long as everything else about a press
             elif name == machine.STOP:
+                self._to_play = None
                 self.parts.speaker.stop()
             elif self._practice_s is not None and name in (machine.FLASH, machine.HOLD_OPEN, machine.RECORD):
                 if name != machine.RECORD:  # as if the line had done what was asked

@@ -53,6 +53,7 @@ class Service:
         self._staged = {}
         self._work = None  # what takes longer than a turn: its `turn` returns None until it is done, then whether well
         self._when_done = None  # told how it went; returns the answer, or None where it began more work
+        self._is_tidy = False
         self._is_upload = False  # whether the work is the end of an upload, well or not
         self._slots = None  # while an application is being received
         self._pending_id = None
@@ -295,6 +296,7 @@ class Service:
 
     def _begin_work(self, work, when_done, is_upload=False):
         self._work, self._when_done, self._is_upload = work, when_done, is_upload
+        self._is_tidy = False
 
     def _change_prompts(self, prompts, answer, is_upload=False):
         """Store another prompt table; `answer()` makes the answer."""
@@ -344,6 +346,10 @@ class Service:
         self._change_prompts(prompts.table_with_upload(), answer, True)
 
     def _go_on(self, now_ms):
+        if not self._is_tidy:  # a turn of its own: a step of the work and a collection are too long for one
+            self._is_tidy = True
+            self._device.tidy()
+            return
         is_good = self._work.turn()
         if is_good is None:
             return
