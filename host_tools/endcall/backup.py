@@ -289,7 +289,9 @@ class _Prompts:
         stored = {row["name"]: row for row in self._client.prompts()}
         right = {name for name in self._backup.prompts if self._is_right(name, stored)}
         # First what nothing needs, then what a setting names, last what is about to be replaced.
-        spare = sorted(set(stored) - right, key=lambda name: (name in self._backup.prompts, name in _named(values)))
+        spare = sorted(
+            set(stored) - right, key=lambda name: (name in self._backup.prompts, name in _named(values), name)
+        )
         for name in spare:
             naming = {key: self._wanted.get(key) for key in _NAMING if values[key] == name}
             if all(other == "" or other in right for other in naming.values()):
