@@ -19,7 +19,7 @@ from endcall import transport
 from endcall.errors import EndcallError, LinkError, UsageError
 
 QUIET_S = 0.3  # of silence: what was typed has been answered
-WAKES = 5  # a crashed program needs two: one ends it, one "presses any key"
+WAKE_S = 12.0  # until there is a prompt: a device that has just been reset needs 3, and one whose program hangs none
 EXEC_S = 30.0  # without a byte; the longest thing that is asked for, erasing and writing 184 KB, takes 10
 PIECE_BYTES = 2048  # that are read at once, base64-coded
 WRITE_BYTES = 768  # that are written at once, as a line of Python
@@ -57,6 +57,10 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Let go of the port. Never raises."""
+
+
+class SilentError(LinkError):
+    """A prompt was there, and answers no more."""
 
 
 class CodeError(EndcallError):
@@ -108,7 +112,7 @@ class SerialLink:
         except self._gone as error:
             raise transport.unplugged(self.path) from error
         except self._failures as error:
-            raise LinkError(
+            raise SilentError(
                 f"The Python prompt at {self.path} stopped answering.",
                 f"The last that was tried ended with: {error}",
                 "Unplug the device, plug it in again the same way, and repeat the command.",
@@ -118,17 +122,19 @@ class SerialLink:
     def _wake(self) -> None:
         """Stop whatever runs, until there is a prompt; then go to the raw REPL."""
         port = self._remote.serial
+        deadline = time.monotonic() + max(WAKE_S, self._answer_s)
         with self._told():
-            port.timeout = max(QUIET_S, self._answer_s / 10)
-            for _ in range(WAKES):
-                port.write(b"\r\x03")
-                if self._heard().rstrip().endswith(b">>>"):
+            port.timeout = max(QUIET_S, self._answer_s / 20)
+            while time.monotonic() < deadline:
+                # Ctrl-C ends a program, any key a crashed one; Ctrl-B leaves a raw REPL.
+                port.write(b"\r\x03\x02")
+                if self._hears(b">>> "):
                     port.write(b"\x01")
-                    if b"raw REPL" in self._heard():
-                        self._remote.in_raw_repl = True
+                    if self._hears(b"raw REPL; CTRL-B to exit\r\n>"):
                         port.timeout = max(EXEC_S, self._answer_s)
                         port.write(b"0\x04")  # a program whose answer ends in the prompt that mpremote expects
                         self._remote.read_until(1, b"OK\x04\x04")
+                        self._remote.in_raw_repl = True
                         return
         raise LinkError(
             f"No Python prompt at {self.path}.",
@@ -138,12 +144,14 @@ class SerialLink:
             port=self.path,
         )
 
-    def _heard(self) -> bytes:
-        """What comes until it is quiet."""
+    def _hears(self, end: bytes) -> bool:
+        """Whether what comes ends with `end` before it is quiet."""
         heard = b""
         while piece := self._remote.serial.read(1):
-            heard += piece + self._remote.serial.read(self._remote.serial.in_waiting)
-        return heard
+            heard += piece
+            if heard.endswith(end):
+                return True
+        return False
 
     def execute(self, code: str) -> tuple[bytes, bytes]:
         with self._told():

@@ -18,7 +18,7 @@ from typing import Any
 
 from endcall import connect, contents, ports
 from endcall.backup import Backup
-from endcall.client import Client
+from endcall.client import ANSWER_S, Client
 from endcall.errors import (
     AmbiguousError,
     EndcallError,
@@ -27,16 +27,18 @@ from endcall.errors import (
     NoDeviceError,
     NotInServiceError,
     NotVerifiedError,
+    UnpluggedError,
     UsageError,
 )
 from endcall.ports import Found, PortRecord
-from endcall.repl import CodeError, Link, Repl, SerialLink
+from endcall.repl import CodeError, Link, Repl, SerialLink, SilentError
 from endcall_core import layout, stored, wav, wire
 from endcall_core.records import INCIDENT_BYTES, decode_incident
 from endcall_core.version import FIRMWARE
 
 BACK_S = 40.0  # a restart takes 3 s; a computer needs some more to see the port
 POLL_S = 0.5
+TRIES, AGAIN_S = 3, 3.0  # at a device that restarts by itself under our hands
 EJECT_S = 60.0  # how long to wait for a person to eject the drive
 
 clock: Callable[[], float] = time.monotonic
@@ -361,8 +363,6 @@ def compare(
 
 _LOOK = """
 import microcontroller as m
-try:m.watchdog.deinit()
-except Exception:pass
 import alarm,supervisor,storage
 s=str(supervisor.runtime.safe_mode_reason).split(".")[-1]
 x={"uid":binascii.hexlify(m.cpu.uid).decode().upper(),"safe_mode":s,"reset":str(m.cpu.reset_reason).split(".")[-1]}
@@ -395,13 +395,29 @@ class Rescue:
         progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     ) -> None:
         self.console = console
-        self.link = open_link(console.path, answer_s)
         self._say, self._progress = say, progress
         self.kept = Kept()
         self.facts: dict[str, Any] = {}
         self._clusters: list[int] | None = None
         self._listing: dict[str, int | None] = {}
-        self._repl = Repl(self.link)
+        self.link, self._repl = self._open(answer_s)
+
+    def _open(self, answer_s: float) -> tuple[Link, Repl]:
+        """Its prompt, and no watchdog any more: that may go on after a crash and restart the device meanwhile."""
+        for left in reversed(range(TRIES)):
+            link = None
+            try:
+                link = open_link(self.console.path, answer_s)
+                repl = Repl(link)
+                repl.run("import microcontroller\ntry:microcontroller.watchdog.deinit()\nexcept Exception:pass")
+                return link, repl
+            except (UnpluggedError, SilentError):
+                if link:
+                    link.close()
+                if not left:
+                    raise
+                sleep(AGAIN_S)
+        raise AssertionError("unreachable")
 
     def leave(self) -> None:
         """Let the program run again that was stopped."""
@@ -631,14 +647,19 @@ def lost_drive(found: Compared, mode: str) -> NotInServiceError:
     )
 
 
+def by_serial(choice: connect.Choice, serial: str) -> connect.Choice:
+    """`choice` for the data port of a device that was found by its console."""
+    return replace(choice, port=None, serial=serial, any_settings=True)
+
+
 def into_service(serial: str, choice: connect.Choice) -> Client:
     """The device with this serial number once it answers at its data port.
 
     Raises NotInServiceError where it shows its console again, or does not come back.
     """
-    asked = replace(choice, port=None, serial=serial, any_settings=True)
+    asked = by_serial(choice, serial)
     last: EndcallError | None = None
-    deadline = clock() + max(BACK_S, choice.answer_s)
+    deadline = clock() + BACK_S * max(1, choice.answer_s / ANSWER_S)
     while clock() < deadline:
         sleep(POLL_S)
         for device in ports.find(ports.list_ports()):

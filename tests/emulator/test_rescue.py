@@ -7,6 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from endcall import backup
 from endcall.contents import firmware_files, mutable_files
 from endcall.image import (
@@ -23,7 +25,7 @@ from endcall_core import layout, settings
 
 from . import button
 from .button import Host, image
-from .rig import NotSeen, Pico
+from .rig import FLASH_SIZE, NotSeen, Pico, flash_from_uf2
 
 ENDCALL = str(Path(sys.executable).with_name("endcall"))
 
@@ -58,14 +60,16 @@ def rescue(pico, folder, *arguments):
             return code, process.stdout.read(), process.stderr.read()
 
 
-def changed(picture, path, at, new):
-    """The image with other bytes at offset `at` of a file on its drive."""
-    from .rig import flash_from_uf2
-
-    flash = flash_from_uf2(picture)
-    begin = DRIVE_OFFSET + file_offset(bytes(flash[DRIVE_OFFSET:]), path) + at
+def change(flash, path, at, new):
+    """Put other bytes at offset `at` of a file on the drive in `flash`."""
+    begin = DRIVE_OFFSET + file_offset(bytes(flash[DRIVE_OFFSET:FLASH_SIZE]), path) + at
     flash[begin : begin + len(new)] = new
-    return flash
+
+
+@pytest.fixture(scope="module")
+def held(stock_uf2):
+    """A whole device in rescue."""
+    return with_the_button_held(image(stock_uf2, {"device.name": "Front desk", "call.warn_s": 77}))
 
 
 def is_in_service(pico):
@@ -74,21 +78,26 @@ def is_in_service(pico):
     return host.hello(), host.ask("check")["ok"]
 
 
-def test_nothing_is_wrong_and_it_goes_back_into_service(stock_uf2, tmp_path, record_property):
-    pico = with_the_button_held(image(stock_uf2, {"device.name": "Front desk"}))
-    assert [port.name for port in pico.usb.ports] == ["console", "data"]
-    began, began_ms = len(pico.flash_ops), pico.now_ms
-    code, out, err = rescue(pico, tmp_path)
-    record_property("endcall rescue, nothing wrong, emulated s", round((pico.now_ms - began_ms) / 1000))
+def test_nothing_is_wrong_and_it_goes_back_into_service(held, tmp_path, record_property):
+    def scenario(pico):
+        ports = [port.name for port in pico.usb.ports]
+        began, began_ms = len(pico.flash_ops), pico.now_ms
+        ran = rescue(pico, tmp_path)
+        took_s = (pico.now_ms - began_ms) / 1000
+        erased = [op for op in pico.flash_ops[began:] if op.kind == "erase"]
+        return ports, ran, took_s, erased, is_in_service(pico), pico.line.breaks()
+
+    ports, (code, out, err), took_s, erased, (said, check), breaks = held.fork(scenario).result(600)
+    record_property("endcall rescue, nothing wrong, emulated s", round(took_s))
+    assert ports == ["console", "data"]
     assert code == 0, err
     assert "Front desk" in out
     assert "in rescue: its button was held" in err
     assert f"All {len(firmware_files())} files of the firmware are whole." in err
     assert "The button is back in service." in out
-    assert [op for op in pico.flash_ops[began:] if op.kind == "erase"] == [], "a sound drive was written"
-    said, check = is_in_service(pico)
+    assert erased == [], "a sound drive was written"
     assert (said["access"], check["fault"]) == ("open", 0)
-    assert pico.line.breaks() == []
+    assert breaks == []
     saved = backup.read(tmp_path / "saved.zip")
     assert saved.settings["device.name"] == "Front desk"
     assert set(saved.settings) == set(settings.defaults())
@@ -105,8 +114,9 @@ def test_a_device_in_service_has_no_console(stock_uf2):
 def test_a_damaged_module_is_mended_in_place(stock_uf2, tmp_path):
     """In rescue the program fails, so the data port is silent. Only the blocks of file and folder are written."""
     path = "lib/endcall_device/app.mpy"
-    picture = changed(image(stock_uf2), path, 300, b"\x00\xff\x00\xff" * 20)
-    pico = with_the_button_held(picture)
+    flash = flash_from_uf2(image(stock_uf2))
+    change(flash, path, 300, b"\x00\xff\x00\xff" * 20)
+    pico = with_the_button_held(flash)
     drive = pico.flash[DRIVE_OFFSET:]
     began = len(pico.flash_ops)
     code, out, err = rescue(pico, tmp_path)
@@ -161,30 +171,31 @@ def test_a_drive_that_does_not_even_boot_is_mended(stock_uf2, tmp_path):
     assert "ImportError" in told["boot_out"], "why boot.py failed"
 
 
-def test_damaged_settings_are_saved_as_far_as_they_can_be_read(stock_uf2, tmp_path):
-    picture = image(stock_uf2, {"device.name": "Front desk", "call.warn_s": 77})
-    record = mutable_files(settings.defaults() | button.QUICK | {"device.name": "Front desk", "call.warn_s": 77})
-    at = record["store_a/settings.bin"].index(b'"call.warn_s"') + 15
-    pico = with_the_button_held(changed(picture, "store_a/settings.bin", at, b"8"))
-    code, out, err = rescue(pico, tmp_path)
-    assert code == 0, err
-    assert "Settings: call.warn_s was damaged" in err
-    saved = backup.read(tmp_path / "saved.zip")
+def test_damaged_settings_are_saved_as_far_as_they_can_be_read(held, tmp_path):
+    """One value is damaged; or all of it is gone, and the stock prompts are known by their sound."""
+
+    def one_value(pico):
+        at = read_drive(pico.flash[DRIVE_OFFSET:])["store_a/settings.bin"].index(b'"call.warn_s"') + 15
+        change(pico._mcu.flash, "store_a/settings.bin", at, b"8")
+        return rescue(pico, tmp_path / "one"), is_in_service(pico)
+
+    def all_of_it(pico):
+        change(pico._mcu.flash, "store_a/settings.bin", 0, bytes(4096))
+        return rescue(pico, tmp_path / "all"), is_in_service(pico)
+
+    for name in ("one", "all"):
+        (tmp_path / name).mkdir()
+    (one, (named, _)), (every, (nameless, _)) = held.fork_all([one_value, all_of_it])
+    assert (one[0], every[0]) == (0, 0), one[2] + every[2]
+    assert "Settings: call.warn_s was damaged" in one[2]
+    saved = backup.read(tmp_path / "one" / "saved.zip")
     assert set(settings.defaults()) - set(saved.settings) == {"call.warn_s"}
-    assert saved.settings["device.name"] == "Front desk"
-    assert "The button is back in service." in out
-    assert is_in_service(pico)[0]["name"] == "Front desk"
-
-
-def test_settings_that_are_gone_are_told_and_the_prompts_found_again(stock_uf2, tmp_path):
-    picture = changed(image(stock_uf2), "store_a/settings.bin", 0, bytes(4096))
-    pico = with_the_button_held(picture)
-    code, _, err = rescue(pico, tmp_path)
-    assert code == 0, err
-    assert "Settings: no stored settings were readable." in err
-    saved = backup.read(tmp_path / "saved.zip")
-    assert saved.settings == {}
+    assert saved.settings["device.name"] == named["name"] == "Front desk"
+    assert "Settings: no stored settings were readable." in every[2]
+    saved = backup.read(tmp_path / "all" / "saved.zip")
+    assert (saved.settings, nameless["name"]) == ({}, "")
     assert set(saved.prompts) == {"closing.wav", "warning.wav"}
+    assert "The button is back in service." in every[1]
 
 
 def test_safe_mode(stock_uf2, tmp_path):

@@ -604,6 +604,23 @@ def test_it_is_unplugged_in_between(bench):
         bench.computer.records.pop()
 
 
+def test_one_that_restarts_under_our_hands_is_tried_again(bench, monkeypatch):
+    """The watchdog of a program that crashed at its start goes on, until it is stopped."""
+    board = bench.put()
+    real, tries = board.execute, []
+
+    def execute(code):
+        tries.append(code)
+        if len(tries) in (1, 3):
+            raise (UnpluggedError if len(tries) == 1 else repl.SilentError)("It restarted.", "", "")
+        return real(code)
+
+    monkeypatch.setattr(board, "execute", execute)
+    result = bench.rescue()
+    assert result.code == 0, result.err
+    assert len(bench.opened) == 3
+
+
 def test_where_to_save_is_settled_first(bench):
     bench.put()
     (bench.folder / "there.zip").write_text("mine")
@@ -784,6 +801,7 @@ def test_a_port_that_is_not_there_or_not_allowed(tmp_path, monkeypatch):
 
 def test_nobody_answers(pty, monkeypatch):
     monkeypatch.setattr(repl, "QUIET_S", 0.01)
+    monkeypatch.setattr(repl, "WAKE_S", 0.1)
     with pytest.raises(LinkError) as caught:
         repl.SerialLink(pty[2], 0.1)
     assert caught.value.exit_code == 6
@@ -797,8 +815,8 @@ def test_a_prompt_answers_and_then_falls_silent(pty, monkeypatch):
     answering(
         master,
         [
-            (b"\x03", b"Traceback\r\nKeyboardInterrupt\r\n\r\nPress any key to enter the REPL.\r\n"),
-            (b"\x03", b"Adafruit CircuitPython 10.2.1\r\n>>> "),
+            (b"\x02", b"Traceback\r\nKeyboardInterrupt\r\n\r\nPress any key to enter the REPL.\r\n"),
+            (b"\x02", b"Adafruit CircuitPython 10.2.1\r\n>>> "),
             (b"\x01", b"\r\nraw REPL; CTRL-B to exit\r\n>"),
             (b"\x04", b"OK\x04\x04>"),
             (b"\x01", b"R\x00"),  # it has no raw paste

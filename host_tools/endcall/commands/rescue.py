@@ -15,6 +15,7 @@ from endcall_core.version import FIRMWARE
 
 if TYPE_CHECKING:
     from endcall import rescue as work
+    from endcall.connect import Choice
 
 
 @examples("endcall rescue", "endcall rescue --serial E6614103E7452D2F", "endcall rescue --check")
@@ -60,12 +61,7 @@ def rescue(check: bool, replace: bool, output: Path | None, yes: bool) -> None:
             raise
         note("Restarting …")
         at_work.reset()
-    with work.into_service(facts["device"]["serial"], choice) as client:
-        from endcall import flash
-
-        if client.identity.get("access") not in ("develop", "rescue"):
-            facts["prompts_sent"] = work.mend_prompts(client, at_work.kept)
-        facts |= {"service": flash.prove(client), "back": True}
+    _prove(at_work, facts, choice)
     emit("rescue", facts, lambda: _shown(facts))
     fault = facts["service"]["check"]
     if fault["fault"]:
@@ -75,6 +71,23 @@ def rescue(check: bool, replace: bool, output: Path | None, yes: bool) -> None:
             f"Put that right, then: endcall info. What was saved comes back with: endcall restore {path}",
             fault=fault["fault"],
         )
+
+
+def _prove(at_work: work.Rescue, facts: dict[str, Any], choice: Choice) -> None:
+    """See that the device is in service, and what it says of itself; send the prompts that it lost."""
+    from endcall import flash, restart
+    from endcall import rescue as work
+
+    serial = facts["device"]["serial"]
+    client = work.into_service(serial, choice)
+    try:
+        if client.identity.get("access") not in ("develop", "rescue"):
+            facts["prompts_sent"] = work.mend_prompts(client, at_work.kept)
+            if facts["prompts_sent"]:  # else it would show the fault for a minute more
+                client = restart.restart(client, work.by_serial(choice, serial))
+        facts |= {"service": flash.prove(client), "back": True}
+    finally:
+        client.close()
 
 
 def _ask_first(console: work.Console, is_chosen: bool, yes: bool) -> None:
