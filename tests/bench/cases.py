@@ -1,0 +1,291 @@
+"""What is measured, one function per case; each boots its own Pico and returns plain numbers."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator import button
+from emulator.rig import Pico
+from emulator.test_button import tone
+
+from endcall.contents import stock_prompts
+
+from . import desk, host_port
+from .subjects import BREAKS_MS, COUNTED_TURNS, PIN_TURN, damaged, empty, open_drive, subject, thousand_calls
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    presses: int
+    presses_elsewhere: int
+    breaks: int
+    lengths_ms: tuple[int, ...]
+    calls: int
+    starts: int
+
+
+FULL = Size(presses=200, presses_elsewhere=100, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15)
+QUICK = Size(presses=12, presses_elsewhere=6, breaks=1, lengths_ms=(50, 600), calls=10, starts=3)
+
+Numbers = dict[str, Any]
+
+
+def spread(values: list[float]) -> Numbers:
+    """Count, median, 99th percentile and maximum, and the values themselves for the plots."""
+    ordered = sorted(values)
+    return {
+        "n": len(ordered),
+        "p50": statistics.median(ordered),
+        "p99": ordered[min(len(ordered) - 1, -(-99 * len(ordered) // 100) - 1)],
+        "max": ordered[-1],
+        "values": [round(value, 3) for value in ordered],
+    }
+
+
+# --- press to light -----------------------------------------------------------------------------------------------
+
+
+def light_idle(name: str, size: Size) -> Numbers:
+    return spread(desk.presses(subject(name).in_service(), size.presses, 11))
+
+
+def light_collecting(name: str, size: Size) -> Numbers:
+    """A collection of garbage begins up to 16 ms before the contact closes, or up to 8 ms after it."""
+    pico = subject(name, probed=True).in_service()
+    return spread(desk.presses(pico, size.presses, 7, collecting=True))
+
+
+def light_playing(name: str, size: Size) -> Numbers:
+    """While the closing prompt plays."""
+    pico = subject(name).in_service()
+    desk.warn(pico)
+    desk.enforce(pico)
+    pico.run(600)
+    return spread(desk.presses(pico, size.presses, 4000 / size.presses))
+
+
+def light_uploading(name: str, size: Size) -> Numbers:
+    """While a prompt of 168 KB is uploaded, its beginning and its end included."""
+    pico = subject(name).in_service()
+    requests = host_port.upload("closing.wav", stock_prompts()["closing.wav"])
+    host = host_port.EagerHost(pico)
+    host.hello()
+
+    def again(_: Pico) -> Pico:
+        if host.is_done:
+            waiting = iter(requests)
+            host.go(lambda: next(waiting, None))
+        return pico
+
+    return spread(desk.presses(pico, size.presses, 1700 / size.presses, again=again))
+
+
+def light_elsewhere(name: str, size: Size) -> Numbers:
+    """In every other state."""
+    settings = {"call_warn_s": 60, "call_watch_s": 60, "call_recover_s": 60, "release_mode": "hangup"}
+    pico = subject(name, **settings).in_service()
+
+    def here(every_ms: float) -> Numbers:
+        return spread(pico.fork(lambda copy: desk.presses(copy, size.presses_elsewhere, every_ms)).result(1800))
+
+    out: Numbers = {}
+    desk.warn(pico)
+    out["WARN"] = here(40)
+    desk.enforce(pico)
+    pico.run(300)
+    pico.press(1300)  # a sincere apology
+    pico.run_until(lambda: button.shows_watch(pico.ring()), within_ms=3000, what="WATCH")
+    pico.run(1500)
+    out["WATCH"] = here(12)
+    desk.enforce(pico)
+    pico.run_until(lambda: pico.line.is_open, within_ms=12_000, what="RELEASE")
+    pico.run(200)
+    out["RELEASE"] = here(12)
+    pico.press(1300)  # a hold gives the line back
+    pico.run_until(lambda: button.shows_recover(pico.ring()), within_ms=3000, what="RECOVER")
+    pico.run(300)
+    out["RECOVER"] = here(30)
+    pico = damaged().boot()
+    pico.run_until(lambda: button.fault_number(pico.ring()), within_ms=9000, what="FAULT")
+    pico.run(700)
+    out["FAULT"] = here(12)
+    return out
+
+
+# --- the break ------------------------------------------------------------------------------------------------------
+
+
+def breaks(name: str, size: Size) -> Numbers:
+    """Errors in ms by nominal length; presses and a collection of garbage fall into each break."""
+    out: Numbers = {}
+    pico = subject(name, probed=True, prompt=tone()).in_service()
+    for length_ms in size.lengths_ms:
+
+        def of_length(copy: Pico, length_ms: int = length_ms) -> list[float]:
+            if name == "ours":
+                host = host_port.EagerHost(copy)
+                host.hello()
+                changes = {"release.preset": "us_ca", "release.mode": "flash", "release.flash_ms": length_ms}
+                if length_ms > 1000:
+                    changes["release.preset"] = "panasonic_kx"
+                host.run([("stage", None, {"values": changes}), ("commit", None, {})])
+                assert "ok" in host.last, host.last
+                copy.run(50)
+            else:
+                desk.choose_length(copy, BREAKS_MS.index(length_ms))
+            desk.warn(copy)
+            desk.enforce(copy)
+            copy.run(1400)
+            errors = []
+            for number in range(size.breaks):
+                rnd = random.Random(1000 * length_ms + number)
+                job = copy.fork(lambda one, rnd=rnd: desk.break_of(one, length_ms, rnd))
+                errors.append(job.result(1800))
+            return errors
+
+        out[str(length_ms)] = [round(error, 6) for error in pico.fork(of_length).result(3600)]
+    return out
+
+
+# --- stalls and memory ----------------------------------------------------------------------------------------------
+
+
+def loop(name: str, size: Size) -> Numbers:
+    """The loop's turns: idle, through a whole call, and (ours) while a computer talks to it; memory."""
+    pico = subject(name, probed=True).in_service()
+    desk.watch_probe(pico)
+    out: Numbers = {"collection_ms": desk.collection_ms(pico)}
+    used, free = desk.memory(pico)
+    out["bytes_per_turn"] = used / COUNTED_TURNS
+    out["free_after_start"] = free
+
+    def longest(copy: Pico, since_ns: float) -> float:
+        return round(max(desk.turns_ms(copy, since_ns)), 3)
+
+    def idle(copy: Pico) -> float:
+        since = copy.now_ns
+        copy.run(3000)
+        return longest(copy, since)
+
+    def whole_call(copy: Pico) -> tuple[float, int]:
+        since = copy.now_ns
+        desk.warn(copy)
+        desk.enforce(copy)
+        copy.run_until(lambda: copy.line.breaks() and copy.line.breaks()[-1].closed, 12_000, "the release")
+        copy.run_until(lambda: button.shows_ready(copy.ring()), 9000, "READY")
+        stall = longest(copy, since)
+        return stall, desk.memory(copy)[1]
+
+    out["idle_ms"] = pico.fork(idle).result(600)
+    out["call_ms"], out["free_after_call"] = pico.fork(whole_call).result(1800)
+    if name == "ours":
+        out["requests_ms"] = pico.fork(_requests).result(1800)
+        out["upload_ms"] = pico.fork(_upload_turns).result(1800)
+    return out
+
+
+def _requests(pico: Pico) -> dict[str, float]:
+    host = host_port.EagerHost(pico)
+    host.hello()
+    fields = {"hello": {"protocol": 1}, "log": {"after": 0}, "stage": {"values": {"call.warn_s": 44}}}
+    longest = {}
+    for do in ("hello", "status", "check", "get", "log", "prompts", "stage", "commit", "app"):
+        since = pico.now_ns
+        host.run([(do, None, fields.get(do, {}))])
+        pico.run(30)
+        longest[do] = round(max(desk.turns_ms(pico, since)), 3)
+    return longest
+
+
+def _upload_turns(pico: Pico) -> float:
+    host = host_port.EagerHost(pico)
+    host.hello()
+    since = pico.now_ns
+    host.run(host_port.upload("closing.wav", stock_prompts()["closing.wav"]), within_ms=60_000)
+    return round(max(desk.turns_ms(pico, since)), 3)
+
+
+def heap(name: str, size: Size) -> Numbers:
+    """Free heap after many calls, on a fast clock; see `thousand.py`."""
+    pico = thousand_calls(size.calls).boot()
+    pico.watch(desk.PIN_CLOCK)
+    pico.watch(desk.PIN_BIT)
+    pico.run_until(lambda: len(desk.told(pico)) >= 3, within_ms=400 * size.calls + 9000, what="the last call")
+    before, after, enforced = desk.told(pico)[:3]
+    return {"calls": size.calls, "enforced": enforced, "before": before, "after": after}
+
+
+# --- sound ----------------------------------------------------------------------------------------------------------
+
+
+def sound(name: str, size: Size) -> Numbers:
+    """From the press that enforces to the first sample that is not zero, and the samples beside those of the file."""
+    pico = subject(name).in_service()
+    wanted = desk.samples_of(stock_prompts()["closing.wav"])
+    desk.warn(pico)
+    released = pico.now_ns + 150e6  # the step is taken when the button is let go
+    began = desk.enforce(pico)
+    pico.run_until(lambda: pico.line.breaks(), within_ms=12_000, what="the line opening")
+    heard = pico.sound(began)
+    first = next(at for at, sample in zip(heard.times_ns, heard.left, strict=True) if sample)
+    return {"first_sample_ms": round((first - released) / 1e6, 3), **desk.compare(heard, wanted)}
+
+
+# --- the start ------------------------------------------------------------------------------------------------------
+
+
+def start(name: str, size: Size) -> Numbers:
+    """From power-on to READY (the empty program: to its first pin), with CircuitPython's fixed second of waiting."""
+    if name == "empty":
+        pico = empty().boot(quick=False)
+        pico.watch(PIN_TURN)
+        pico.run_until(lambda: pico.edges(PIN_TURN), within_ms=9000, what="the pin")
+        return {"ms": round(pico.edges(PIN_TURN)[0].ns / 1e6, 3)}
+    pico = subject(name).boot(quick=False)
+    pico.run_until(lambda: button.shows_ready(pico.ring()), within_ms=9000, what="READY")
+    return {"ms": round(pico.frames[-1].ns / 1e6, 3)}
+
+
+# --- the protocol ---------------------------------------------------------------------------------------------------
+
+
+def protocol(name: str, size: Size) -> Numbers:
+    pico = subject(name).in_service()
+    host = host_port.EagerHost(pico)
+    host.hello()
+    asked = 20 * size.starts
+    ms = host.run([("status", None, {})] * asked)
+    prompt = stock_prompts()["closing.wav"]
+    upload_ms = host.run(host_port.upload("closing.wav", prompt), within_ms=60_000)
+    assert "ok" in host.last, host.last
+    return {"requests_per_s": asked * 1000 / ms, "upload_kb_per_s": len(prompt) / upload_ms, "bytes": len(prompt)}
+
+
+def mpremote(name: str, size: Size) -> Numbers:
+    """The same file onto a Pico whose drive belongs to the REPL, by `mpremote fs cp`; a program that ran would stop."""
+    pico = open_drive().boot()
+    pico.run_until(lambda: pico.usb.ready, within_ms=9000, what="USB")
+    pico.run(1000)
+    prompt = stock_prompts()["closing.wav"]
+    if size is QUICK:
+        prompt = prompt[:20_000]
+    with tempfile.TemporaryDirectory() as folder, pico.console_pty() as path:
+        file = Path(folder, "closing.wav")
+        file.write_bytes(prompt)
+        command = [sys.executable, "-m", "mpremote", "connect", path, "resume", "fs", "cp", str(file), ":closing.wav"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pico.run_until(lambda: pico.usb.console.received, within_ms=60_000, what="mpremote")
+        began = pico.now_ms
+        code = pico.run_while(process, within_ms=200_000)
+        assert process.stdout is not None
+        assert code == 0, process.stdout.read()
+    return {"upload_kb_per_s": len(prompt) / (pico.now_ms - began), "bytes": len(prompt)}
