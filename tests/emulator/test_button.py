@@ -114,7 +114,7 @@ def test_cancel_by_hold(desk):
         pico.run_until(lambda: button.shows_watch(pico.ring()), within_ms=2500, what="WATCH after a hold")
         stopped_ns = pico.now_ns
         pico.run_until(lambda: button.shows_ready(pico.ring()), within_ms=4000, what="READY when WATCH is over")
-        assert len(pico.sound(stopped_ns + 50e6)) == 0
+        assert len(pico.sound(stopped_ns + 500e6)) == 0  # faded out by then, see Speaker.stop
         return pico.line.breaks()
 
     assert desk.fork_all([in_warn, in_enforce]) == [[], []]
@@ -140,10 +140,7 @@ def test_early_press_is_refused_visibly(desk):
 
 
 def test_every_press_is_acknowledged_in_time(desk, record_property):
-    """From contact to the last bit of the first changed frame, at any phase of the loop.
-
-    15 ms is usual; a garbage collection in between adds about as much again.
-    """
+    """From contact to the last bit of the first changed frame, at any phase of the loop, through a whole call."""
 
     def scenario(pico):
         waits_ms = []
@@ -161,8 +158,8 @@ def test_every_press_is_acknowledged_in_time(desk, record_property):
 
     waits_ms = desk.fork(scenario).result()
     record_property("press to light, ms, sorted", sorted(round(wait, 1) for wait in waits_ms))
-    assert sorted(waits_ms)[len(waits_ms) // 2] <= 20
-    assert max(waits_ms) <= 40
+    assert sorted(waits_ms)[len(waits_ms) // 2] <= 12
+    assert max(waits_ms) <= 25
 
 
 def test_garbage_changes_nothing(desk):

@@ -178,9 +178,12 @@ class App:
         """A button that chatters counts as held until it has been quiet: it obeys nothing, and in 10 s it is stuck."""
         if event == machine.BUTTON_DOWN:
             gone = ticks.diff(at_ms, self._counted_ms) // CHATTER_EVERY_MS
-            if gone:  # negative after days without a press
+            if 0 <= gone < self._presses:
+                self._counted_ms = ticks.add(self._counted_ms, gone * CHATTER_EVERY_MS)
+                self._presses -= gone
+            else:  # none is left; negative after days without a press
                 self._counted_ms = at_ms
-                self._presses = max(0, self._presses - gone) if gone > 0 else 0
+                self._presses = 0
             self._presses = min(self._presses, CHATTER_PRESSES) + 1
         self._edge_ms = at_ms
         self._is_contact_closed = event == machine.BUTTON_DOWN
