@@ -36,6 +36,14 @@ def imports(source):
     return found
 
 
+def late(source):
+    """The top-level packages that are imported only when a function runs."""
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    return set().union(*(imports(ast.unparse(function)) for function in functions), set())
+
+
 def test_imports_finds_every_kind():
     source = "import a.b, c\nfrom d.e import f\nfrom . import g\nfrom .h import i\ndef j():\n    import k\n"
     assert imports(source) == {"a", "c", "d", ".g", ".h", "k"}
@@ -46,6 +54,19 @@ def test_the_core_imports_only_what_is_pure(path):
     found = imports(path.read_text())
     own = {f".{other.stem}" for other in CORE.glob("*.py")} | {".words"}  # the last is in __init__.py
     assert found <= CORE_MAY_IMPORT | own, found - CORE_MAY_IMPORT - own
+
+
+@pytest.mark.parametrize("path", sorted([*CORE.glob("*.py"), *DEVICE.glob("*.py")]), ids=lambda path: path.stem)
+def test_an_application_imports_everything_at_its_start(path):
+    """Later its slot is no longer mounted: only what lies beside the slots can be imported then."""
+    own = {
+        name for name in late(path.read_text()) if name.startswith(".") or name in ("endcall_core", "endcall_device")
+    }
+    assert not own
+
+
+def test_late_finds_what_a_function_imports():
+    assert late("import a\ndef b():\n    from .c import d\n    def e():\n        import f\n") == {".c", "f"}
 
 
 @pytest.mark.parametrize("path", sorted(CORE.glob("*.py")), ids=lambda path: path.stem)
