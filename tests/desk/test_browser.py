@@ -278,21 +278,21 @@ def test_keys_on_another_control_are_not_the_button(visit):
 
 
 def test_a_hold_takes_the_limit_back_and_stops_the_closing(visit):
-    desk = visit(speed=3)
+    desk = visit()  # in real time: a slow machine must not let the whole sentence pass before the hold
     desk.press()
     desk.until_state("WARN")
-    desk.press(ms=450)
+    desk.press(ms=1200)
     desk.until_state("READY")
     desk.press()
     desk.wait(2100)
     desk.press()
     desk.until_state("ENFORCE")
-    desk.wait(1500)
-    desk.press(ms=450)
+    desk.wait(800)
+    desk.press(ms=1200)
     desk.until_state("WATCH")
     desk.wait(200)
     samples, rate_hz = desk.pcm()
-    assert 1.4 < len(samples) / rate_hz < 4.5
+    assert 0.7 < len(samples) / rate_hz < 4.5
     assert abs(int(samples[-1])) < 100  # faded, not cut
     assert desk.js("endcall.chart.breaks") == []
     assert "In a call" in desk.text("#handset")
