@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from torture import rows
 from torture.fault import CHIP, MODEL, Fault, Result, tries
 
-STATE = rows.ROOT / "build/torture/state.json"
+STATE = rows.ROOT / "build/torture/reached"
 CHUNK_S = 10  # how often what was reached is kept
 
 
@@ -56,32 +57,34 @@ def main() -> int:
 
 
 class _State:
-    """What a stopped run had reached, by row; begun again where the seed is another one."""
+    """What a stopped run had reached: a file for each row, so that rows can be run side by side.
 
-    def __init__(self, path: Path | None, seed: int) -> None:
-        self._path = path
+    Begun again where the seed is another one. Without a folder nothing is kept.
+    """
+
+    def __init__(self, folder: Path | None, seed: int) -> None:
+        self._folder = folder
         self._seed = seed
-        self._kept: dict[str, Any] = json.loads(path.read_text()) if path and path.exists() else {}
 
     def result(self, name: str) -> Result:
-        kept = self._kept.get(name)
+        file = self._file(name)
+        kept = json.loads(file.read_text()) if file and file.exists() else None
         return Result.from_dict(kept) if kept and kept["seed"] == self._seed else Result(self._seed)
 
     def keep(self, name: str, result: Result) -> None:
-        self._kept[name] = result.as_dict()
-        self._write()
+        if file := self._file(name):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            fresh = file.with_suffix(".new")
+            fresh.write_text(json.dumps(result.as_dict()))
+            fresh.replace(file)
 
-    def forget(self, names: Any) -> None:
+    def forget(self, names: Iterable[str]) -> None:
         for name in names:
-            self._kept.pop(name, None)
-        self._write()
+            if file := self._file(name):
+                file.unlink(missing_ok=True)
 
-    def _write(self) -> None:
-        if self._path:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(self._kept))
-            fresh.replace(self._path)
+    def _file(self, name: str) -> Path | None:
+        return self._folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.json" if self._folder else None
 
 
 def _run(fault: Fault, state: _State, asked: argparse.Namespace) -> Result:
