@@ -34,9 +34,20 @@ BUILD = use_local_build()  # before the first import of rp2040py
 from rp2040py.clock.simulation_clock import SimulationClock  # noqa: E402
 from rp2040py.execute_batch import execute_batch  # noqa: E402
 from rp2040py.peripherals.pio_registers import FDEBUG, SM0_SHIFTCTRL, WaitType  # noqa: E402
+from rp2040py.peripherals.timer import TIMERAWH, TIMERAWL, RPTimer  # noqa: E402
 from rp2040py.rp2040 import RP2040  # noqa: E402
+from rp2040py.sio import (  # noqa: E402
+    DIV_CSR,
+    DIV_QUOTIENT,
+    DIV_REMAINDER,
+    DIV_SDIVIDEND,
+    DIV_SDIVISOR,
+    DIV_UDIVIDEND,
+    RPSIO,
+)
 
 CYCLE_NS = 8  # 125 MHz
+DIVIDER_CYCLES = 8  # RP2040 datasheet, 2.3.1.5; rp2040py counts them at each operand
 MACHINE_STRIDE = 0x18  # from a register of one state machine to the same one of the next
 SHIFTCTRLS = tuple(SM0_SHIFTCTRL + MACHINE_STRIDE * index for index in range(4))
 FJOIN = 3 << 30
@@ -122,6 +133,63 @@ class PioOnBus:
         return getattr(self._pio, name)
 
 
+class QuickSio(RPSIO):
+    """rp2040py's SIO, quicker at the divider: a wait of CircuitPython divides 600 times in a millisecond.
+
+    What is divided is the same, when it is read; rp2040py does it at each operand, and looks for these registers last.
+    """
+
+    _is_due = _is_signed = False
+
+    def write_uint32(self, offset: int, value: int) -> None:
+        if DIV_UDIVIDEND <= offset <= DIV_SDIVISOR:
+            if offset & 4:
+                self.div_divisor = value
+            else:
+                self.div_dividend = value
+            self._is_due, self._is_signed = True, offset >= DIV_SDIVIDEND
+            self.div_csr = 3
+            self.rp2040.core.cycles += DIVIDER_CYCLES
+            return
+        if offset in (DIV_QUOTIENT, DIV_REMAINDER):
+            self._divide()
+        super().write_uint32(offset, value)
+
+    def read_uint32(self, offset: int) -> int | float:
+        if offset == DIV_CSR:
+            return self.div_csr
+        if offset == DIV_QUOTIENT:
+            self._divide()
+            self.div_csr &= ~2
+            return self.div_quotient
+        if offset == DIV_REMAINDER:
+            self._divide()
+            return self.div_remainder
+        return super().read_uint32(offset)
+
+    def _divide(self) -> None:
+        if self._is_due:
+            self._is_due = False
+            csr, cycles = self.div_csr, self.rp2040.core.cycles
+            self.update_hardware_divider(self._is_signed)
+            self.div_csr, self.rp2040.core.cycles = csr, cycles
+
+    def reset(self) -> None:
+        self._is_due = False
+        super().reset()
+
+
+class QuickTimer(RPTimer):
+    """rp2040py's timer, quicker at the two registers that are read all the time."""
+
+    def read_uint32(self, offset: int) -> int:
+        if offset == TIMERAWL:
+            return int((self.clock.nanos - self._epoch_nanos) / 1000) & 0xFFFFFFFF
+        if offset == TIMERAWH:
+            return int((self.clock.nanos - self._epoch_nanos) / 1000) >> 32
+        return super().read_uint32(offset)
+
+
 class Engine:
     """Runs the chip, handing its loop only the PIO blocks that have something to do.
 
@@ -173,4 +241,6 @@ def corrected_rp2040(_: Any = None) -> RP2040:
         if chip.peripherals[key] is not pio:
             raise RuntimeError("rp2040py has moved the PIO on its bus; chip.py was written for version 0.3.6")
         chip.peripherals[key] = PioOnBus(pio, clock.engine)
+    chip.sio = QuickSio(chip)
+    chip.timer.__class__ = QuickTimer
     return chip
