@@ -10,9 +10,11 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from endcall import keys
 from endcall.errors import (
     CallInProgressError,
     EndcallError,
@@ -24,7 +26,7 @@ from endcall.errors import (
     UnpluggedError,
 )
 from endcall.transport import Transport
-from endcall_core import version, wire
+from endcall_core import messages, version, wire
 from endcall_core.records import INCIDENT_BYTES, decode_incident
 
 ANSWER_S = 2.0  # longer than the device waits for the rest of a payload (service.SILENCE_MS, 1 s)
@@ -61,6 +63,8 @@ class Client:
     answer_s: how long to wait for an answer before asking again, at least 1.5 s. wait_s: how long `change`,
     `put_prompt` and `remove_prompt` wait for a call to end before CallInProgressError; `waiting` is told once when
     that begins, and `slow` once when an answer has not come within SLOW_S. identity: what `hello` answered.
+
+    Where the device has a key, what it wants signed is signed with the one that this computer keeps (`endcall.keys`).
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Client:
         self._is_slow = False
         self._reader = wire.Reader(PAYLOAD_BYTES)
         self._id = random.randrange(1, 1 << 20)  # an answer to an earlier program must not fit
+        self._signing: _Signing | None = None  # since the device asked for it on this connection
+        self._keyless: LockedError | None = None  # why it can't be signed
 
     def __enter__(self) -> Self:
         return self
@@ -116,14 +122,19 @@ class Client:
         InvalidError, NotVerifiedError.
         """
         self._id += 1
-        frame = wire.frame({"id": self._id, "do": do, **fields}, payload)
-        for _ in range(tries):
+        while tries > 0:
+            tries -= 1
             self._reader.reset()
-            self.transport.write(frame)
+            signing = self._signing
+            self.transport.write(self._frame({"do": do, **fields}, payload))
             answer = self._wait(self._id, self._clock() + self._answer_s * factor)
             if answer is None or (payload is not None and answer[0].get("error") == "damaged"):
                 continue
             head, body = answer
+            if head.get("error") in ("locked", "wrong_key"):
+                self._unlock(head, signing)
+                tries += 1  # that was not done, for sure
+                continue
             if head.get("error") == "hello_first" and do != "hello":
                 number = self._id
                 self.hello()
@@ -147,6 +158,29 @@ class Client:
             "The phone works meanwhile.",
             port=self.transport.path,
         )
+
+    def _frame(self, request: dict[str, Any], payload: bytes | None) -> bytes:
+        if self._signing and _is_signed(request["do"]):
+            self._id += 1  # a device takes no number twice; an answer to the try before would come too late
+            signing = self._signing
+            return keys.signed({"id": self._id, **request}, payload, signing.key, signing.nonce)
+        return wire.frame({"id": self._id, **request}, payload)
+
+    def _unlock(self, refusal: dict[str, Any], signing: _Signing | None) -> None:
+        """Be ready to sign what was refused. Raises LockedError where this computer has no key that fits."""
+        if self._keyless:
+            raise self._keyless
+        is_wrong = refusal["error"] == "wrong_key"
+        if signing is None:
+            left = keys.of(str(self.identity.get("serial", "")))
+        else:
+            left = signing.others if is_wrong else [signing.key, *signing.others]
+        if not left:  # said again without asking again: a wrong key costs a try each time
+            self._keyless = _keyless(refusal, is_wrong)
+            raise self._keyless
+        if signing and signing.is_renewed and not is_wrong:
+            raise self._strange("no end of asking for a signature")
+        self._signing = _Signing(left[0], left[1:], self.lock().get("nonce", ""), signing is not None and not is_wrong)
 
     def _wait(self, number: int, deadline: float) -> tuple[dict[str, Any], bytes] | None:
         """The answer to request `number`, or None when it did not come whole before `deadline`."""
@@ -178,6 +212,7 @@ class Client:
 
     def hello(self, tries: int = TRIES) -> dict[str, Any]:
         """Begin the connection. Raises LinkError where it is no endcall, or one of another version."""
+        self._signing = None
         identity, _ = self.ask("hello", tries=tries, protocol=version.PROTOCOL)
         if identity.get("product") != "endcall":
             raise self._strange("an answer that is not an endcall's")
@@ -278,7 +313,19 @@ class Client:
         """End the self-test."""
         self.ask("test_end")
 
+    def lock(self) -> dict[str, Any]:
+        """`set`: whether the device has a key; where it is in force, `nonce` and `left`: see `messages`."""
+        return self.ask("lock")[0]
+
     # --- changes ------------------------------------------------------------------------------------------
+
+    def set_key(self, key: str) -> None:
+        """Give the device a key (in hex), or another one, or none (""). The first one counts from its next start on.
+
+        Raises as `ask`. Keep it (`keys.keep`) before, the old one behind it: an answer may get lost.
+        """
+        for _ in range(2):  # once for each of the store's files, so that no damage to one brings the key before back
+            self._when_quiet(lambda: self.ask("lock_set", key=key))
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Put `values` in force together, or none of them; returns every setting as read back afterwards.
@@ -462,13 +509,44 @@ class Client:
                 self._sleep(BUSY_POLL_S)
 
 
+@dataclass(frozen=True)
+class _Signing:
+    """With what requests are signed. others: keys that may be right if this one is not. is_renewed: a second nonce."""
+
+    key: str
+    others: list[str]
+    nonce: str
+    is_renewed: bool
+
+
+def _keyless(refusal: dict[str, Any], is_wrong: bool) -> LockedError:
+    said = str(refusal.get("say", ""))
+    return LockedError(
+        f"This computer's key is not the device's: {said}."
+        if is_wrong
+        else "The device has a key, and this computer does not know it.",
+        "Nothing was changed. After five wrong tries its service window closes, and nothing is taken before the next "
+        "power-up."
+        if is_wrong
+        else "It can be looked at, not changed.",
+        "Take the key from the computer that set it: endcall lock export FILE there, endcall lock import FILE here. "
+        "If it is lost: endcall rescue --without-key",
+        code=str(refusal["error"]),
+    )
+
+
+def _is_signed(do: str) -> bool:
+    row = messages.find(do)
+    return row is None or row[messages.EFFECT] != messages.LOOKS
+
+
 def _pieces(values: dict[str, Any]) -> list[dict[str, Any]]:
     """`values` in parts that each fit a frame of 512 bytes."""
     pieces: list[dict[str, Any]] = [{}]
     for key in values:
         piece = {**pieces[-1], key: values[key]}
         try:
-            wire.frame({"id": 1 << 30, "do": "stage", "values": piece})
+            wire.frame({"id": 1 << 30, "do": "stage", "values": piece, "mac": "0" * 64})
         except ValueError:
             pieces.append({key: values[key]})
         else:

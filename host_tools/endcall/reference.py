@@ -15,9 +15,9 @@ from endcall import command_pages, line_level, loudness
 from endcall.errors import EXIT_CODES
 from endcall.ports import MANUFACTURER, PID, VID
 from endcall.settings_file import to_toml, toml_value
-from endcall_core import call, layout, messages, presets, records, settings, version, wav, wire
+from endcall_core import call, error_codes, layout, messages, presets, records, settings, version, wav, wire
 from endcall_core.settings import BOOL, CHOICE, DEFAULT, FILE, HELP, HIGH, INT, KEY, KIND, LOW, SETTINGS, SINCE, UNIT
-from endcall_device import service
+from endcall_device import lock, service
 
 _ROOT = Path(__file__).parents[2]
 _CONVERSATION = Path("tests/host/golden_conversation.txt")
@@ -267,10 +267,26 @@ it is not. A host should choose its first id at random, so that an answer to an 
 
 When the link is lost, or the device restarts, it forgets what was staged and a prompt that was half sent.
 
+## Signatures
+
+A device with a key ([who may change it](access.md)) takes what does more than look only when it is signed. Ask `lock`
+for a nonce, once per connection; a `hello` or a new `lock` ends the one before. A signed request has `mac` as its last
+field: 64 hex digits of HMAC-SHA256 with the key (32 bytes) over
+
+1. the nonce, {lock.NONCE_BYTES} bytes,
+2. the request's JSON, byte for byte, up to the comma before `"mac"`; `n` and `crc` of a payload are in it,
+3. a line feed,
+4. the payload, if there is one.
+
+The JSON has no spaces, so the frame ends with `,"mac":"…"}}`, a space and the CRC. Of one nonce each `id` must be
+higher than the last one that was taken: a signed request is sent again with a new `id` and a new signature. Without a
+signature the answer is `locked`, with a wrong one `wrong_key`; after {lock.TRIES} wrong ones since the start nothing
+is taken any more, and the service window closes. Answers are not signed.
+
 {requests}
 ## Errors
 
-{_table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in messages.ERRORS])}
+{_table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in error_codes.ERRORS])}
 ## Prompts
 
 PCM, 16 bit, mono, {wav.RATE_HZ} Hz, {wav.LONGEST_MS // 1000} s and {layout.SLOT_BYTES} bytes
@@ -289,7 +305,9 @@ hex behind `+`, its beginning only where it is long; the whole is in `{_CONVERSA
 def _request(row: tuple) -> str:
     fields = [(f"`{name}`", "payload" if kind == messages.PAYLOAD else kind, about) for name, kind, about in row[1]]
     out = f"### {row[messages.NAME]}\n\n{row[messages.HELP]}\n"
-    if row[messages.WRITES]:
+    if row[messages.EFFECT] != messages.LOOKS:
+        out += "Signed where a device key is set.\n"
+    if row[messages.EFFECT] == messages.WRITES:
         out += "Refused with `busy` during a call, with `read_only` in develop mode and in a rescue.\n"
     if fields:
         out += "\n" + _table(("field", "kind", "meaning"), fields)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from endcall_core import call, messages, records, settings, version, wire
+from endcall_core import call, error_codes, messages, records, settings, version, wire
 from endcall_device import service as service_module
 from endcall_device.service import SILENCE_MS, STALL_MS
 
@@ -21,6 +21,9 @@ def limit(desk):
     """Set the limit: the desk is busy from here on."""
     desk.press()
     assert desk.state == "WARN"
+
+
+WRITERS = [row for row in messages.REQUESTS if row[messages.EFFECT] == messages.WRITES]
 
 
 # --- hello ---------------------------------------------------------------------------------------------------
@@ -298,7 +301,7 @@ def test_an_id_is_repeated(host, number):
     assert host.answer()["id"] == number
 
 
-@pytest.mark.parametrize("row", [row for row in messages.REQUESTS if row[messages.WRITES]], ids=lambda row: row[0])
+@pytest.mark.parametrize("row", WRITERS, ids=lambda row: row[0])
 def test_writes_are_refused_while_a_call_is_limited_or_ended(make_desk, row):
     desk = make_desk({"call.min_warn_s": 0, "release.mode": "hangup", "call.grace_ms": 100})
     host = Host(desk)
@@ -329,7 +332,7 @@ def test_looking_is_answered_in_every_state(make_desk):
             desk.press()
 
 
-@pytest.mark.parametrize("row", [row for row in messages.REQUESTS if row[messages.WRITES]], ids=lambda row: row[0])
+@pytest.mark.parametrize("row", WRITERS, ids=lambda row: row[0])
 def test_writes_are_refused_where_the_drive_is_read_only(desk, row):
     desk.app.is_read_only = True
     host = Host(desk)
@@ -341,7 +344,9 @@ def test_writes_are_refused_where_the_drive_is_read_only(desk, row):
 
 def test_every_error_code_is_tested_here():
     source = Path(__file__).read_text()
-    for code, _ in messages.ERRORS:
+    for code, _ in error_codes.ERRORS:
+        if code in ("locked", "wrong_key"):  # test_lock.py
+            continue
         assert f'== "{code}"' in source or f'"error"] == "{code}"' in source, code
 
 

@@ -6,13 +6,17 @@ writes it anew from a simulated desk. That is for a new protocol version only: w
 devices of this version say to each other.
 """
 
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
+from endcall import keys
 from endcall.desk.desk import Desk
 from endcall_core import version, wire
+from endcall_device import lock
 from endcall_device.store import StoreError
 
 from .desk_link import DeskTransport, tone
@@ -24,6 +28,7 @@ HEAD = """\
 """
 
 CLOSING = tone(ms=200)
+KEY, NONCE = bytes(range(32)).hex(), bytes(range(16)).hex()
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,17 @@ class _Recorder:
         self.link.write(frame)
         self._note("<", *self._answer())
 
+    def plug_in_again(self) -> None:
+        self.link.close()
+        self.desk.power_cycle()
+        self.desk.run(200)
+        self.link = DeskTransport(self.desk)
+
+    def ask_signed(self, do: str, **fields: object) -> None:
+        """With KEY, for NONCE."""
+        text = keys.signed({"id": self._id + 1, "do": do, **fields}, None, KEY, NONCE)[1:-10]
+        self.ask(do, **fields, mac=json.loads(text)["mac"])
+
     def _answer(self) -> tuple[bytes, bytes | None]:
         reader, heard = wire.Reader(1 << 16), b""
         for _ in range(200):
@@ -97,7 +113,10 @@ class _Recorder:
 
 def record() -> str:
     """The conversation as the firmware of this checkout holds it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(lock.os, "urandom", lambda count: bytes(range(count))),  # the same nonce every time
+    ):
         it = _Recorder(Path(folder))
         it.happen("nothing is answered before hello")
         it.ask("status")
@@ -149,6 +168,17 @@ def record() -> str:
         it.ask("stage", values={"call.warn_s": 30})
         it.happen("the button is held: cancelled, and recorded", lambda desk: (desk.press(ms=1200), desk.run(100)))
         it.ask("log", after=0)
+        it.happen("a device key is set; it is in force from the next start on")
+        it.ask("lock")
+        it.ask("lock_set", key="no key")
+        it.ask("lock_set", key=KEY)
+        it.happen("power-up with a key", lambda desk: it.plug_in_again())
+        it.ask("hello", protocol=version.PROTOCOL)
+        it.ask("identify", seconds=0)
+        it.ask("lock")
+        it.ask("identify", seconds=0, mac="0" * 64)
+        it.ask_signed("identify", seconds=0)
+        it.ask_signed("lock_set", key="")
 
         def refuse(values: dict, prompts: dict) -> None:
             raise StoreError("the flash refused the settings (5)")

@@ -71,6 +71,8 @@ def test_every_request_of_the_table_is_known_to_the_client(client, desk):
     client.put_app(made.content, made.sha256, made.identity)
     client.go_back()
     client.confirm_app()
+    client.lock()
+    client.set_key("")
     client.restart()
     client.restart(into_bootloader=True)
     assert asked == {row[messages.NAME] for row in messages.REQUESTS}

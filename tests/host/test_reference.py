@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from endcall import reference, settings_file
 from endcall.errors import EXIT_CODES
-from endcall_core import messages, presets, settings
+from endcall_core import error_codes, messages, presets, settings
 from endcall_core.settings import KEY, KIND, SETTINGS, TEXT
 
 from .test_settings_file import BY_KEY, bad, good
@@ -38,7 +38,7 @@ def test_a_stale_page_is_named_and_written_anew(tmp_path, capsys):
     ("page", "words"),
     [
         ("settings.md", [row[KEY] for row in SETTINGS] + [row[presets.NAME] for row in presets.PRESETS]),
-        ("protocol.md", [row[0] for row in messages.REQUESTS] + [code for code, _ in messages.ERRORS]),
+        ("protocol.md", [row[0] for row in messages.REQUESTS] + [code for code, _ in error_codes.ERRORS]),
         ("exit-codes.md", [f"| {number} | {name} |" for number, name, _ in EXIT_CODES]),
     ],
 )

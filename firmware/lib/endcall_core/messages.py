@@ -9,20 +9,35 @@ from . import words
 
 ID_MAX = (1 << 31) - 1
 
-NAME, FIELDS, ANSWER, WRITES, HELP = range(5)
+NAME, FIELDS, ANSWER, EFFECT, HELP = range(5)
+
+#: What a request does. Where a device key is set, what ACTS or WRITES must be signed with it; what WRITES is refused
+#: during a call, and in develop mode and rescue.
+LOOKS, ACTS, WRITES = range(3)
 
 #: Field kinds, by what `json` makes of them.
 INT, TEXT, OBJECT = "int", "text", "object"
 PAYLOAD = "payload"  # raw bytes after the frame
 
+
+def _field(name, kind, about):
+    """A field of a request. On the drive nothing is said about it, and a shorter tuple takes half the heap."""
+    return (name, kind, about) if about else (name, kind)
+
+
+_CHUNK = (
+    _field("at", INT, words("offset of this chunk; chunks come in order")),
+    _field("n", PAYLOAD, words("the chunk")),
+)
+
 REQUESTS = (
     (
         "hello",
-        (("protocol", INT, words("the version the host speaks")),),
+        (_field("protocol", INT, words("the version the host speaks")),),
         words(
             "product, protocol, firmware, settings (versions), runtime, serial, name, access, boot, free_bytes, crash"
         ),
-        False,
+        LOOKS,
         words("First on every connection; nothing else is answered before it."),
     ),
     (
@@ -32,163 +47,166 @@ REQUESTS = (
             "state, state_ms, warnings, fault, fault_name, fault_say, button, line, relay, playing, practice, "
             "uptime_s, time_s, incidents, repairs, bad_frames"
         ),
-        False,
+        LOOKS,
         words("What the device is doing right now."),
     ),
     (
         "check",
         (),
         words("fault (0 = none), name, say"),
-        False,
+        LOOKS,
         words("Runs the self-check that a press in READY runs."),
     ),
     (
         "time",
-        (("epoch_s", INT, words("seconds since 1970, UTC")),),
+        (_field("epoch_s", INT, words("seconds since 1970, UTC")),),
         "",
-        False,
+        LOOKS,
         words("Tells the device what time it is."),
     ),
     (
         "identify",
-        (("seconds", INT, words("0..60; 0 = no longer")),),
+        (_field("seconds", INT, words("0..60; 0 = no longer")),),
         "",
-        True,
+        WRITES,
         words("A cyan arc goes round the ring: this is the device."),
     ),
     (
         "practice",
-        (("on", INT, words("0, 1")),),
+        (_field("on", INT, words("0, 1")),),
         "",
-        True,
+        WRITES,
         words("Practice: nothing reaches the line, nothing is recorded. Over after an hour or a restart."),
     ),
     (
         "test",
         (
-            ("part", TEXT, words("ring, sound, quiet, relay, look")),
-            ("value", INT, words("ring: 0xRRGGBB or -1; sound: 1 = into the line; relay: ms, 50..1000; else 0")),
+            _field("part", TEXT, words("ring, sound, quiet, relay, look")),
+            _field("value", INT, words("ring: 0xRRGGBB or -1; sound: 1 = into the line; relay: ms, 50..1000; else 0")),
         ),
         words("presses, down, loop, open, dropped, playing"),
-        False,
+        ACTS,
         words("A step of the self-test, which the first one begins; the button belongs to the test."),
     ),
-    ("test_end", (), "", False, words("Ends the self-test. So does a lost link, and five minutes without a step.")),
-    ("get", (), words("payload: every setting, as a JSON object"), False, words("Reads the settings in force.")),
+    ("test_end", (), "", LOOKS, words("Ends the self-test. So does a lost link, and five minutes without a step.")),
+    ("get", (), words("payload: every setting, as a JSON object"), LOOKS, words("Reads the settings in force.")),
     (
         "stage",
-        (("values", OBJECT, words("settings to change")),),
+        (_field("values", OBJECT, words("settings to change")),),
         words("staged (how many settings are staged now)"),
-        True,
+        WRITES,
         words("Adds to the change that `commit` makes; nothing is in force yet. Dropped when the link is lost."),
     ),
     (
         "commit",
         (),
         words("changed, sequence; error `invalid` has a payload: every problem as [key, value, sentence]"),
-        True,
+        WRITES,
         words("Checks the staged change as a whole, stores it in one step, puts it in force."),
     ),
-    ("discard", (), "", True, words("Drops what was staged, and a prompt that is half sent.")),
+    ("discard", (), "", WRITES, words("Drops what was staged, and a prompt that is half sent.")),
     (
         "log",
-        (("after", INT, words("sequence number; 0 = from the oldest")),),
+        (_field("after", INT, words("sequence number; 0 = from the oldest")),),
         words("count, more, lost; payload: incident records of 64 bytes, oldest first"),
-        False,
+        LOOKS,
         words("Reads incident records, a page at a time."),
     ),
     (
         "prompts",
         (),
         words("payload: [{name, bytes, crc, ms, rate_hz, problem}, …]"),
-        False,
+        LOOKS,
         words("Lists the stored prompts."),
     ),
     (
         "prompt_begin",
         (
-            ("name", TEXT, words("plain file name ending in .wav")),
-            ("bytes", INT, words("size of the file")),
-            ("sum", TEXT, words("CRC-32 of the file, 8 hex digits")),
+            _field("name", TEXT, words("plain file name ending in .wav")),
+            _field("bytes", INT, words("size of the file")),
+            _field("sum", TEXT, words("CRC-32 of the file, 8 hex digits")),
         ),
         words("chunk (most bytes per prompt_data)"),
-        True,
+        WRITES,
         words("Starts to send a prompt into a slot that is not in use."),
     ),
     (
         "prompt_data",
-        (("at", INT, words("offset of this chunk; chunks come in order")), ("n", PAYLOAD, words("the chunk"))),
+        _CHUNK,
         words("at (offset of the next chunk)"),
-        True,
+        WRITES,
         words("A chunk of the prompt. A chunk that was stored already is acknowledged again."),
     ),
     (
         "prompt_end",
         (),
         words("bytes, sum"),
-        True,
+        WRITES,
         words("Reads the slot back, compares its CRC-32, judges the WAV, and puts it in force in one step."),
     ),
     (
         "prompt_read",
-        (("name", TEXT, words("a stored prompt")), ("at", INT, words("offset"))),
+        (_field("name", TEXT, words("a stored prompt")), _field("at", INT, words("offset"))),
         words("bytes (size of the whole); payload: the next piece of it"),
-        False,
+        LOOKS,
         words("Reads a stored prompt, a piece at a time."),
     ),
     (
         "prompt_remove",
-        (("name", TEXT, words("a prompt that no setting uses")),),
+        (_field("name", TEXT, words("a prompt that no setting uses")),),
         "",
-        True,
+        WRITES,
         words("Frees a prompt's slot."),
     ),
     (
         "app",
         (),
         words("base, slot, state, tries, former, failed, why; a, b: [version, SHA-256] of what lies in a slot"),
-        False,
+        LOOKS,
         words("Says which application runs."),
     ),
     (
         "app_begin",
-        (("bytes", INT, words("size of the application")), ("sum", TEXT, words("its SHA-256, 64 hex digits"))),
+        (
+            _field("bytes", INT, words("size of the application")),
+            _field("sum", TEXT, words("its SHA-256, 64 hex digits")),
+        ),
         words("chunk (most bytes per app_data)"),
-        True,
+        WRITES,
         words("Starts to send an application into the slot that is not in use."),
     ),
     (
         "app_data",
-        (("at", INT, words("offset of this chunk; chunks come in order")), ("n", PAYLOAD, words("the chunk"))),
+        _CHUNK,
         words("at (offset of the next chunk)"),
-        True,
+        WRITES,
         words("A chunk of it, as prompt_data."),
     ),
     (
         "app_end",
         (),
         words("as app"),
-        True,
+        WRITES,
         words("Compares the SHA-256 with what the flash holds. It is tried at the next start."),
     ),
-    ("app_confirm", (), words("as app"), True, words("Ends the trial: what runs stays.")),
-    ("app_rollback", (), words("as app"), True, words("The application before is the next to start.")),
-    ("restart", (), "", False, words("Restarts when no call is in progress.")),
-    ("bootloader", (), "", False, words("Restarts as the drive RPI-RP2 when no call is in progress.")),
-)
-
-#: Error codes and what they mean.
-ERRORS = (
-    ("hello_first", words("the connection has not begun with hello")),
-    ("mismatch", words("host and device speak different protocol versions")),
-    ("unknown", words("there is no such request")),
-    ("malformed", words("a field is missing or of the wrong kind")),
-    ("damaged", words("the payload's CRC does not fit, or it is too large; send it again")),
-    ("busy", words("a call is being limited or ended; try again when it is over")),
-    ("read_only", words("this device does not take changes in its present mode")),
-    ("invalid", words("the value is refused; the sentence says why")),
-    ("full", words("every prompt slot is in use")),
-    ("storage", words("the store could not be read or written")),
+    ("app_confirm", (), words("as app"), WRITES, words("Ends the trial: what runs stays.")),
+    ("app_rollback", (), words("as app"), WRITES, words("The application before is the next to start.")),
+    (
+        "lock",
+        (),
+        words("set; where a key is in force: nonce (16 bytes, hex), left (wrong signatures it still bears)"),
+        LOOKS,
+        words("Says whether a device key is set. Each answer has a nonce of its own; only the last one counts."),
+    ),
+    (
+        "lock_set",
+        (_field("key", TEXT, words('32 bytes in hex; "" = none any more')),),
+        "",
+        WRITES,
+        words("Sets, changes or removes the device key. The first key is in force from the next start on."),
+    ),
+    ("restart", (), "", ACTS, words("Restarts when no call is in progress.")),
+    ("bootloader", (), "", ACTS, words("Restarts as the drive RPI-RP2 when no call is in progress.")),
 )
 
 
@@ -208,7 +226,8 @@ def _fits(kind, value):
 
 def problem(row, request, payload_size):
     """What is wrong with `request` as an instance of `row`, as a sentence, or None."""
-    for name, kind, _ in row[FIELDS]:
+    for field in row[FIELDS]:
+        name, kind = field[0], field[1]
         if kind == PAYLOAD:
             if payload_size == 0:
                 return f"{row[NAME]} needs raw bytes after the frame"

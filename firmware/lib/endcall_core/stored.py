@@ -1,8 +1,9 @@
 """The settings record as bytes: every setting and the prompt table, behind a sequence number and a CRC-32.
 
 Text lines, each with a CRC of its own, behind a head line with the CRC of all: a record that was half written is
-recognised and the one before it holds; a record with one bad byte costs one value. `boot.py` reads it too, so
-this module imports next to nothing.
+recognised and the one before it holds; a record with one bad byte costs one value. The device key, where one is set,
+stands in the head line: without its key a record does not count. `boot.py` reads it too, so this module imports next
+to nothing.
 """
 
 from . import wire
@@ -11,13 +12,17 @@ STORE_BYTES = 4096  # one erase block
 
 
 class Stored:
-    """A settings record that was read. `damaged` counts lines whose CRC was wrong; 0 = the record is whole."""
+    """A settings record that was read. `damaged` counts lines whose CRC was wrong; 0 = the record is whole.
 
-    def __init__(self, sequence, values, prompts, damaged):
+    key: the device key in hex, "" = none.
+    """
+
+    def __init__(self, sequence, values, prompts, damaged, key=""):
         self.sequence = sequence
         self.values = values
         self.prompts = prompts
         self.damaged = damaged
+        self.key = key
 
 
 def _entries(values, prompts):
@@ -28,16 +33,17 @@ def _entries(values, prompts):
 
 
 class Record:
-    """The record of `values` (setting by key) and `prompts` ([slot, bytes, crc] by file name), made step by step.
+    """The record of `values` (setting by key), `prompts` ([slot, bytes, crc] by file name) and `key`, made in steps.
 
     All at once takes a Pico 40 ms. Call `turn` until it returns True, then `data`.
     """
 
     LINES_PER_TURN = 6
 
-    def __init__(self, values, prompts):
+    def __init__(self, values, prompts, key=""):
         self.values = values
         self.prompts = prompts
+        self.key = key
         self._entries = list(_entries(values, prompts))
         self._at = 0
         self._body = b""
@@ -52,15 +58,18 @@ class Record:
     def data(self, sequence):
         """The record as bytes. Raises ValueError when it would be larger than an erase block."""
         body = self._body
-        data = wire.line({"store": 1, "seq": sequence, "bytes": len(body), "crc": wire.crc(body)}) + body
+        head = {"store": 1, "seq": sequence, "bytes": len(body), "crc": wire.crc(body)}
+        if self.key:
+            head["key"] = self.key
+        data = wire.line(head) + body
         if len(data) > STORE_BYTES:
             raise ValueError(f"the settings take {len(data)} bytes, {STORE_BYTES} is the most")
         return data
 
 
-def encode_store(sequence, values, prompts):
+def encode_store(sequence, values, prompts, key=""):
     """A `Record` at once."""
-    record = Record(values, prompts)
+    record = Record(values, prompts, key)
     while not record.turn():
         pass
     return record.data(sequence)
@@ -89,7 +98,7 @@ def decode_store(data):
             prompts[entry["prompt"]] = entry["in"]
         else:
             damaged += 1
-    return Stored(head["seq"], values, prompts, 0 if is_whole else max(1, damaged))
+    return Stored(head["seq"], values, prompts, 0 if is_whole else max(1, damaged), head.get("key", ""))
 
 
 def newest(first, second):

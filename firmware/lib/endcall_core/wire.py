@@ -56,6 +56,7 @@ class Reader:
     After `take` returned, `frame` is the dict of a complete frame or None. Its payload is the first `size` bytes
     of `payload`; `size` is 0 without one, and -1 where the payload was damaged or larger than the buffer.
     Nothing that arrives can make it hold more than its two buffers. `bad` counts what was thrown away.
+    The frame's line is the first `ended` bytes of `line`, until more is taken.
     """
 
     def __init__(self, payload_max=PAYLOAD_MAX):
@@ -63,7 +64,8 @@ class Reader:
         self.size = 0
         self.frame = None
         self.bad = 0
-        self._line = bytearray(FRAME_MAX)
+        self.line = bytearray(FRAME_MAX)
+        self.ended = 0
         self._filled = 0
         self._is_skipping = False  # the line is too long already: wait for its end
         self._head = None  # the frame whose payload is being collected
@@ -94,7 +96,7 @@ class Reader:
         if stop - start > room or self._is_skipping:
             self._is_skipping = True
         else:
-            self._line[self._filled : self._filled + stop - start] = data[start:stop]
+            self.line[self._filled : self._filled + stop - start] = data[start:stop]
             self._filled += stop - start
         if at < 0:
             return end
@@ -107,8 +109,9 @@ class Reader:
             self._is_skipping = False
             self.bad += 1
         elif filled:
-            head = read_line(memoryview(self._line)[:filled])
+            head = read_line(memoryview(self.line)[:filled])
             if isinstance(head, dict):
+                self.ended = filled
                 self._begin(head)
             else:
                 self.bad += 1

@@ -12,11 +12,12 @@ line.is_ready; line.flash(ms); line.hold_open(); line.close(); line.turn(now_ms)
 port.connected; port.read_into(buffer) -> count; port.write(data) -> count; never blocking
 store, log, prompts   `store.SettingsStore`, `store.IncidentLog`, `prompts.Prompts`, loaded
 slots()               `endcall_base.Slots`, loaded; it knows which application runs
-restart(is_bootloader) restarts the chip at once, into its bootloader or into this program
+restart(how)          restarts the chip at once; `how`: "restart", "bootloader", "close" (it ends the service window)
 feed()                tells the watchdog that every task had its turn
 tidy()                collects garbage; called when a turn found nothing to do, now and then
 rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
 crashes, forgive()    how often in a row the firmware crashed before this start; called after ten good minutes
+lock                  `lock.Lock` where a device key is set, else None
 identity              dict for `hello`: runtime, serial, access
 free_bytes()          free heap, after a collection
 """
@@ -42,7 +43,7 @@ CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
 PRACTICE_S = 3600  # practice ends by itself
 CHATTER_PRESSES, CHATTER_EVERY_MS = 5, 500  # more at once, or for long more often: no hand's, the switch chatters
 QUIET_MS = 3000  # a chattering switch is believed again after this long without an edge
-TRUST_S = 600  # a start that has lasted this long begins a new row
+TRUST_S = 600  # a start that has lasted this long begins a new row; then the service window closes by itself, too
 
 
 class Parts:
@@ -65,6 +66,7 @@ class Parts:
         "tidy",
         "crashes",
         "forgive",
+        "lock",
         "identity",
         "free_bytes",
     )
@@ -101,7 +103,7 @@ class App:
         self._shown = b""
         self._is_still = False  # the picture that is shown will do until something happens
         self._litter = 0  # pictures, steps and turns with traffic since memory was last tidied up
-        self._restart = None  # the restart a host asked for: into the bootloader, or not
+        self._restart = None  # how to restart when there is a moment; None: not at all
         self._restart_ms = 0  # when it may happen
         self._wants_trust = False
         self._practice_s = None  # when practice ends by itself, in s of uptime; None = no practice
@@ -313,6 +315,7 @@ class App:
             if self._practice_s is not None and self.uptime_s >= self._practice_s and not self.is_busy:
                 self.practise(False)
             if self.uptime_s == TRUST_S:
+                self.close_window()
                 self._crashes = 0
                 self.parts.forgive()
                 # A host was there, so the next update will find the port: without that, a trial goes on.
@@ -323,9 +326,11 @@ class App:
         if self._pending:
             self.log.append(*self._pending.pop(0))
         elif self._restart is not None:
-            if self._service.is_idle and ticks.diff(now_ms, self._restart_ms) >= 0:
-                is_bootloader, self._restart = self._restart, None
-                self.parts.restart(is_bootloader)
+            # A host that reads slowly enough is never done; the window closes all the same.
+            is_done = self._service.is_idle or self._restart == "close"
+            if is_done and ticks.diff(now_ms, self._restart_ms) >= 0:
+                how, self._restart = self._restart, None
+                self.parts.restart(how)
         elif self._wants_trust:
             self._wants_trust = False
             if not self.self_check():
@@ -454,10 +459,16 @@ class App:
         self._shown = b""
         self._is_still = False
 
-    def restart(self, is_bootloader):
-        """Restart, into the bootloader or not, as soon as the answer is gone and no call is in progress."""
-        self._restart = is_bootloader
-        self._restart_ms = ticks.add(self.parts.clock(), RESTART_MS)
+    def restart(self, how):
+        """Restart as soon as the answer is gone and no call is in progress; `how`: see the module's text."""
+        if self._restart != "close":
+            self._restart = how
+            self._restart_ms = ticks.add(self.parts.clock(), RESTART_MS)
+
+    def close_window(self):
+        """End the service window, if it is one: after a restart nothing but the hold at power-up opens it again."""
+        if self.also & picture.SERVICE:
+            self.restart("close")
 
     def change_prompts(self, table):
         """Store and put in force a prompt table. Raises StoreError with nothing changed."""

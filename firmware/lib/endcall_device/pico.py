@@ -28,6 +28,14 @@ def _files(paths, size):
     return files if all(file.exists for file in files) else []
 
 
+# Before `build`: a slot is gone when that runs, and what stands in it can't be imported any more. The lock's code is
+# in memory only where there is a key.
+store = SettingsStore(_files(layout.STORE_PATHS, layout.BLOCK_BYTES) or None)
+store.load()
+if store.key:
+    from .lock import Lock
+
+
 def build(decision, running):
     """The app in service; `decision` is what boot.py left in `access`, `running` the slot that this code came from.
 
@@ -36,8 +44,6 @@ def build(decision, running):
     clock = supervisor.ticks_ms
     supervisor.runtime.autoreload = False
     line = Line(clock)
-    store = SettingsStore(_files(layout.STORE_PATHS, layout.BLOCK_BYTES) or None)
-    store.load()
     journal = _files((layout.JOURNAL_PATH,), layout.JOURNAL_BLOCKS * layout.BLOCK_BYTES)
     log = IncidentLog(microcontroller.nvm, journal[0] if journal else None)
     log.load()
@@ -66,6 +72,7 @@ def build(decision, running):
         tidy=gc.collect,
         crashes=crash.count(),
         forgive=crash.forgive,
+        lock=Lock(store) if store.key else None,
         identity=identity,
         free_bytes=free_bytes,
     )
@@ -97,10 +104,11 @@ def _rest():
     time.sleep(0.001)
 
 
-def _restart(is_bootloader):
-    access.keep_open()
+def _restart(how):
+    if how != "close":
+        access.keep_open()
     crash.end()
-    if is_bootloader:
+    if how == "bootloader":
         microcontroller.on_next_reset(microcontroller.RunMode.UF2)
     microcontroller.reset()
 

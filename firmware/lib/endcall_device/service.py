@@ -23,7 +23,7 @@ EPOCH_MIN_S, EPOCH_MAX_S = 1577836800, 4102444800  # the years 2020 to 2099
 
 
 class RefusedError(Exception):
-    """A request that is answered with an error. `code` is one of `messages.ERRORS`."""
+    """A request that is answered with an error. `code` is one of `error_codes.ERRORS`."""
 
     def __init__(self, code, said, payload=None):
         super().__init__(said)
@@ -88,6 +88,8 @@ class Service:
         self._staged = {}
         self._forget_uploads()
         self._device.end_test()
+        if self._device.parts.lock:
+            self._device.parts.lock.end()
 
     def _forget_uploads(self):
         self._work = None
@@ -172,7 +174,9 @@ class Service:
             raise RefusedError("malformed", problem)
         if not self._greeted and name != "hello":
             raise RefusedError("hello_first", "begin the connection with hello")
-        if row[messages.WRITES]:
+        if row[messages.EFFECT] != messages.LOOKS and self._device.parts.lock:
+            self._device.parts.lock.check(self._device, self._reader)
+        if row[messages.EFFECT] == messages.WRITES:
             self._refuse_writes()
         if name.startswith("app"):  # one for all of them: what they need is not in memory
             return self._do_app(request, size)
@@ -298,14 +302,14 @@ class Service:
         self._work, self._when_done, self._is_upload = work, when_done, is_upload
         self._is_tidy = False
 
-    def _change_prompts(self, prompts, answer, is_upload=False):
-        """Store another prompt table; `answer()` makes the answer."""
+    def _change_prompts(self, prompts, answer, is_upload=False, key=None):
+        """Store another prompt table, or device key; `answer()` makes the answer."""
 
         def put_in_force(_):
             self._device.change_prompts(prompts)
             return answer()
 
-        self._begin_work(self._device.store.prepare(self._device.call.rules, prompts), put_in_force, is_upload)
+        self._begin_work(self._device.store.prepare(self._device.call.rules, prompts, key), put_in_force, is_upload)
 
     def _do_discard(self, request, size):
         self._staged = {}
@@ -402,9 +406,23 @@ class Service:
         _refuse_damaged(is_good)
         return self._slots.begin_trial()
 
+    # --- the lock ---------------------------------------------------------------------------------------------
+
+    def _do_lock(self, request, size):
+        answer = {"set": self._device.store.key != ""}
+        if self._device.parts.lock:
+            self._device.parts.lock.begin(answer)
+        return answer, None
+
+    def _do_lock_set(self, request, size):
+        key = request["key"]
+        if len(key) not in (0, 64) or key.strip("0123456789abcdef"):
+            raise RefusedError("invalid", "a key has 64 digits 0-9, a-f")
+        self._change_prompts(self._device.prompts.table, dict, key=key)
+
     def _do_restart(self, request, size):
         self._refuse_in_a_call()
-        self._device.restart(request["do"] == "bootloader")
+        self._device.restart(request["do"])
         return {}, None
 
     _do_bootloader = _do_restart

@@ -22,7 +22,7 @@ class SettingsStore:
     """The settings record in two files (`blocks.BlockFile`, or None where the drive has none).
 
     After `load`: `values` (every setting), `prompts` (slot table), `repairs` (problem tuples of what had to be
-    repaired), `sequence` of the record in force, 0 = none.
+    repaired), `sequence` of the record in force, 0 = none, `key` (the device key in hex, "" = none).
     """
 
     def __init__(self, files):
@@ -33,6 +33,7 @@ class SettingsStore:
         self.prompts = {}
         self.repairs = []
         self.sequence = 0
+        self.key = ""
 
     @property
     def is_writable(self):
@@ -51,6 +52,7 @@ class SettingsStore:
         self._in_force = found.index(best)
         self.sequence = best.sequence
         self.prompts = best.prompts
+        self.key = best.key
         self.values, self.repairs = settings.repair(best.values)
         if any(stored is not None and stored.sequence > best.sequence for stored in found):
             said = "the newest settings were damaged; the ones before them are in force"
@@ -67,9 +69,12 @@ class SettingsStore:
             return None
         return stored.decode_store(data)
 
-    def prepare(self, values, prompts):
-        """What takes long in a `save` of the same: a `stored.Record`; call its `turn` until that is done."""
-        self._prepared = stored.Record(values, prompts)
+    def prepare(self, values, prompts, key=None):
+        """What takes long in a `save` of the same: a `stored.Record`; call its `turn` until that is done.
+
+        key: the device key from that `save` on; None: as it is.
+        """
+        self._prepared = stored.Record(values, prompts, self.key if key is None else key)
         return self._prepared
 
     def save(self, values, prompts):
@@ -78,7 +83,7 @@ class SettingsStore:
             raise StoreError("this drive has no room for settings; write it with `endcall image`")
         record, self._prepared = self._prepared, None
         if record is None or record.values is not values or record.prompts is not prompts:
-            record = stored.Record(values, prompts)
+            record = stored.Record(values, prompts, self.key)
         while not record.turn():
             pass
         data = record.data(self.sequence + 1)
@@ -97,6 +102,7 @@ class SettingsStore:
         self.sequence += 1
         self.values = values
         self.prompts = prompts
+        self.key = record.key
 
 
 class IncidentLog:

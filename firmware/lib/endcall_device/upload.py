@@ -8,7 +8,7 @@ SHA256_HEX = 64
 
 
 class UploadError(Exception):
-    """An upload was refused. `code` is one of `messages.ERRORS`; the text says what to do."""
+    """An upload was refused. `code` is one of `error_codes.ERRORS`; the text says what to do."""
 
     def __init__(self, code, said):
         super().__init__(said)

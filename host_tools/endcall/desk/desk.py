@@ -8,9 +8,10 @@ from typing import Any
 
 from endcall.contents import mutable_files
 from endcall_base import FACTORY, Slots
-from endcall_core import layout, version
+from endcall_core import layout, ring, version
 from endcall_device.app import App, Parts
 from endcall_device.blocks import BlockFile
+from endcall_device.lock import Lock
 from endcall_device.prompts import Prompts
 from endcall_device.store import IncidentLog, SettingsStore
 
@@ -59,6 +60,7 @@ class Desk:
         self.crashing: set[str] = set()  # versions of applications that crash when they are imported
         self.restarts = 0  # how often a host had the device restarted
         self.in_bootloader = False
+        self.is_shut = False  # the service window was closed: no port until the next power-up
         self._is_restarting = False
         self.line = parts.Line(self.clock, self.phone)
         self._lay_out(values)
@@ -80,6 +82,8 @@ class Desk:
         log.load()
         slots = [self._file(path, layout.SLOT_BYTES) for path in layout.SLOT_PATHS]
         running, firmware = self._choose_application()
+        access = store.values["usb.access"]
+        is_window = access == "service"  # as if the button had been held at power-up
         self.button = parts.Button(self.clock)
         self.ring = parts.Ring(store.values["ring.pixels"], self._keep_picture)
         self.speaker = parts.Speaker(self.clock, self._keep_sound, self._content)
@@ -93,7 +97,7 @@ class Desk:
                 ring=self.ring,
                 speaker=self.speaker,
                 line=self.line,
-                port=self.port,
+                port=parts.NoPort() if self.is_shut else self.port,
                 store=store,
                 log=log,
                 prompts=Prompts(slots, store.prompts),
@@ -104,14 +108,16 @@ class Desk:
                 tidy=lambda: None,
                 crashes=self.crashes,
                 forgive=self._forgive,
+                lock=Lock(store) if store.key else None,
                 identity={
                     "runtime": "simulated desk",
                     "serial": self.serial,
-                    "access": store.values["usb.access"],
+                    "access": "service window" if is_window else access,
                     "firmware": firmware,
                 },
                 free_bytes=lambda: 0,
-            )
+            ),
+            also=ring.SERVICE if is_window else 0,
         )
 
     def _file(self, path: str, size: int) -> Any:
@@ -137,9 +143,10 @@ class Desk:
                 return slots.running, name
             self.crashes += 1
 
-    def _restart(self, is_bootloader: bool) -> None:
+    def _restart(self, how: str) -> None:
         self._is_restarting = True
-        self.in_bootloader = is_bootloader
+        self.is_shut = how == "close"
+        self.in_bootloader = how == "bootloader"
 
     def _forgive(self) -> None:
         self.crashes = 0
@@ -185,7 +192,7 @@ class Desk:
 
     def power_cycle(self) -> None:
         """Pull the plug and put it back: RAM is gone, the drive and the NVM stay, the line closes."""
-        self.in_bootloader = False
+        self.in_bootloader = self.is_shut = False
         self._power_up()
 
     # --- what can be seen -----------------------------------------------------------------------------------

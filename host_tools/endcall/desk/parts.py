@@ -256,6 +256,12 @@ class Port:
         return data
 
 
+class NoPort(Port):
+    """Where boot.py enabled none: nobody is ever connected."""
+
+    connected = property(lambda self: False, lambda self, value: None)  # type: ignore[assignment]
+
+
 @dataclass
 class Nvm:
     """`microcontroller.nvm` with its flash rules: programming can only clear bits, so anything else erases first.

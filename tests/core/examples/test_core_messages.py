@@ -1,6 +1,6 @@
 """The list of requests, and what is wrong with an instance of one."""
 
-from endcall_core import messages
+from endcall_core import error_codes, messages
 
 GOOD = {
     "hello": {"protocol": 1},
@@ -28,6 +28,8 @@ GOOD = {
     "app_end": {},
     "app_confirm": {},
     "app_rollback": {},
+    "lock": {},
+    "lock_set": {"key": "0f" * 32},
     "restart": {},
     "bootloader": {},
 }
@@ -42,12 +44,15 @@ def test_every_request_has_an_example_here():
 
 
 def test_what_changes_something_says_so():
-    writes = [row[messages.NAME] for row in messages.REQUESTS if row[messages.WRITES]]
+    writes = [row[messages.NAME] for row in messages.REQUESTS if row[messages.EFFECT] == messages.WRITES]
     assert sorted(writes) == sorted(
         ["stage", "commit", "discard", "prompt_begin", "prompt_data", "prompt_end", "prompt_remove"]
         + ["identify", "practice"]
         + ["app_begin", "app_data", "app_end", "app_confirm", "app_rollback"]
+        + ["lock_set"]
     )
+    acts = [row[messages.NAME] for row in messages.REQUESTS if row[messages.EFFECT] == messages.ACTS]
+    assert acts == ["test", "restart", "bootloader"]
 
 
 def test_a_missing_field():
@@ -83,5 +88,5 @@ def test_no_such_request():
 
 
 def test_error_codes_are_known_once():
-    codes = [code for code, _ in messages.ERRORS]
-    assert len(set(codes)) == len(codes) == 10
+    codes = [code for code, _ in error_codes.ERRORS]
+    assert len(set(codes)) == len(codes) == 12

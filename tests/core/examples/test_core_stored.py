@@ -64,6 +64,20 @@ def test_too_large_a_record_is_refused():
     assert "4096" in refusal(ValueError, stored.encode_store, 1, {"device.name": "x" * 5000}, {})
 
 
+def test_the_device_key_is_in_the_head_and_in_every_record_that_counts():
+    key = "0f" * 32
+    data = stored.encode_store(7, values(), PROMPTS, key)
+    assert stored.decode_store(data).key == key
+    assert stored.decode_store(record(7)).key == ""
+    head = data.find(b"\n")
+    for at in range(head):
+        broken = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        back = stored.decode_store(broken)
+        assert back is None or back.key == key, at
+    for at in range(head + 1, len(data), 17):
+        assert stored.decode_store(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]).key == key, at
+
+
 def test_nothing_there():
     for data in (b"", b"\xff" * 4096, b"\x00" * 4096, b"\n\n\n", b"hello\nworld\n", record()[5:]):
         assert stored.decode_store(data) is None
