@@ -1,5 +1,6 @@
 """The Pico's flash chip: lists what is erased and programmed, takes its time, and can lose power."""
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +40,18 @@ class FlashChip:
         self._busy_until = 0.0
         self._fails_at: int | None = None
         self._torn_bytes = 0
+        self._noise: random.Random | None = None
         ssi._apply_command = self._command
         self._shift, ssi._shift_byte = ssi._shift_byte, self._byte
 
-    def fail_at(self, op: int, torn_bytes: int) -> None:
-        """Lose power at the `op`-th operation from now (0 is the next), `torn_bytes` of it done."""
+    def fail_at(self, op: int, torn_bytes: int, noise: random.Random | None = None) -> None:
+        """Lose power at the `op`-th operation from now (0 is the next), `torn_bytes` of it done.
+
+        With `noise` each bit that the operation changes has changed or not, by chance; `torn_bytes` says nothing then.
+        """
         self._fails_at = len(self.ops) + op
         self._torn_bytes = torn_bytes
+        self._noise = noise
 
     def power_on(self) -> None:
         self.power_lost = False
@@ -74,14 +80,23 @@ class FlashChip:
         if len(self.ops) == self._fails_at:
             before = bytes(self._flash[address : address + size])
             self._apply()
-            torn = self._torn_bytes
-            self._flash[address + torn : address + size] = before[torn:]
+            after = bytes(self._flash[address : address + size])
+            self._flash[address : address + size] = self._torn(before, after)
             self.power_lost = True
             self._engine.stop()
             return
         self.ops.append(FlashOp(self._clock.nanos, kind, address, size))
         self._busy_until = self._clock.nanos + takes_ms * 1e6
         self._apply()
+
+    def _torn(self, before: bytes, after: bytes) -> bytes:
+        """What an operation leaves that is cut short."""
+        if self._noise is None:
+            return after[: self._torn_bytes] + before[self._torn_bytes :]
+        done, one, other = (self._noise.getrandbits(8 * len(after)) for _ in range(3))
+        done = self._noise.choice((done, done & one & other, done | one | other))  # a half of the bits, few, or most
+        old, new = int.from_bytes(before, "little"), int.from_bytes(after, "little")
+        return (old & ~done | new & done).to_bytes(len(after), "little")
 
     def _byte(self, out: int) -> int:
         answer = self._shift(out)

@@ -5,6 +5,7 @@ the button, looks at the ring, listens to the line and talks to the USB ports, a
 """
 
 import os
+import random
 import re
 import struct
 import tty
@@ -468,12 +469,13 @@ class Pico:
         """Make the flash as slow as a real one: per 4 KB erase and per page, in ms. See `FlashChip`."""
         self._flash.erase_ms, self._flash.program_ms = erase_ms, program_ms
 
-    def power_fails_at(self, op: int, torn_bytes: int = 0) -> None:
+    def power_fails_at(self, op: int, torn_bytes: int = 0, noise: random.Random | None = None) -> None:
         """Lose power at the `op`-th flash operation from now (0 is the next), `torn_bytes` of it done.
 
+        With `noise`, instead of `torn_bytes`, each bit it changes has changed or not, by chance.
         `run` then raises `PowerLost`; go on with `power_cycle()`.
         """
-        self._flash.fail_at(op, torn_bytes)
+        self._flash.fail_at(op, torn_bytes, noise)
 
     def _watchdog_reset(self) -> None:
         """The watchdog has bitten, or the program has asked for a reset (which goes the same way).

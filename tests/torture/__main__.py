@@ -8,7 +8,10 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+
+from emulator.fork import run_all
 
 from torture import rows
 from torture.fault import CHIP, MODEL, Fault, Result, tries
@@ -25,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tries", type=int, metavar="N", help="instead of the long form's number; writes nothing")
     parser.add_argument("--seconds", type=float, metavar="N", help="for each row at most; the next run goes on there")
+    parser.add_argument("--cores", type=int, default=1, metavar="N", help="so many rows at once")
     parser.add_argument("--again", action="store_true", help="from the first try, whatever was reached before")
     parser.add_argument("--try", type=int, metavar="N", dest="number", help="repeat try N, and let it raise")
     parser.add_argument("--page", action="store_true", help="only write the page from the results")
@@ -46,9 +50,11 @@ def main() -> int:
     state = _State(STATE if is_long else None, asked.seed)
     if asked.again:
         state.forget(fault.name for fault in chosen)
-    results = {fault.name: _run(fault, state, asked) for fault in chosen}
+    runs = [partial(_run, fault, state, asked) for fault in chosen]
+    seen = run_all(runs, asked.cores) if asked.cores > 1 else [run() for run in runs]
+    results = {fault.name: result for fault, result in zip(chosen, seen, strict=True)}
     if is_long:
-        new = {fault.name: rows.row(fault, results[fault.name]) for fault in chosen}
+        new = {fault.name: rows.row(fault, results[fault.name]) for fault in chosen if results[fault.name].done}
         rows.publish(new, [fault.name for fault in every])
         state.forget(fault.name for fault in chosen if results[fault.name].done >= fault.long)
     lost = [name for name, result in results.items() if not result.survived]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ RESULTS, PAGE = ROOT / "docs/torture.json", ROOT / "docs/torture.md"
 #: The modules with rows, in the order of the page.
 LAYERS: dict[str, tuple[str, ...]] = {
     MODEL: ("model_power", "model_line", "model_serial", "model_files", "model_time", "model_hands"),
-    CHIP: (),
+    CHIP: ("chip_power", "chip_life"),
 }
 
 
@@ -39,15 +40,17 @@ def row(fault: Fault, result: Result) -> dict[str, Any]:
 
 def publish(new: dict[str, dict[str, Any]], order: list[str], path: Path = RESULTS) -> None:
     """Put the rows `new` (by name) into docs/torture.json, and write the page. Other rows of `order` stay."""
-    kept = {entry["name"]: entry for entry in stored(path)} | new
-    entries = [kept[name] for name in order if name in kept]
-    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
-    path.with_suffix(".md").write_text(page(entries))
+    with open(path, "a") as lock:  # another run may be ending in this moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = {entry["name"]: entry for entry in stored(path)} | new
+        entries = [kept[name] for name in order if name in kept]
+        path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
+        path.with_suffix(".md").write_text(page(entries))
 
 
 def stored(path: Path = RESULTS) -> list[dict[str, Any]]:
     """The rows of docs/torture.json."""
-    return json.loads(path.read_text()) if path.exists() else []
+    return json.loads(path.read_text() or "[]") if path.exists() else []
 
 
 _LAYER_TEXT = {
