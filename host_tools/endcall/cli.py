@@ -42,6 +42,7 @@ COMMANDS = (
             ("restore", "endcall.commands.backup", "restore"),
             ("prompt", "endcall.commands.prompt", "prompt"),
             ("fleet", "endcall.commands.fleet", "fleet"),
+            ("lock", "endcall.commands.lock", "lock"),
             ("web", "endcall.commands.web", "web"),
         ),
     ),

@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -325,7 +325,19 @@ class Client:
         Raises as `ask`. Keep it (`keys.keep`) before, the old one behind it: an answer may get lost.
         """
         for _ in range(2):  # once for each of the store's files, so that no damage to one brings the key before back
+            if self._signing and key:  # an answer that got lost was to the old one
+                self._signing = replace(self._signing, others=[key])
             self._when_quiet(lambda: self.ask("lock_set", key=key))
+            if self._signing:
+                self._signing = replace(self._signing, key=key, others=[]) if key else None
+
+    def prove_key(self) -> str:
+        """The key of this computer, in hex, once the device took what is signed with it; "" where it wants none.
+
+        Raises LockedError.
+        """
+        self._when_quiet(lambda: self.ask("discard"))
+        return self._signing.key if self._signing else ""
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
         """Put `values` in force together, or none of them; returns every setting as read back afterwards.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endcall import connect, ports, udev
-from endcall.errors import EndcallError
+from endcall.errors import EndcallError, LinkError, UsageError
 from endcall_core.version import FIRMWARE, PROTOCOL, SETTINGS
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def _device(client: Any) -> Iterator[Check]:
         )
     if identity.get("access") not in ("open", "service window"):
         yield check("access", WARN, f"it is in {identity.get('access')} mode: settings can only be read")
+    yield from _lock(client, check)
     if status.get("practice"):
         yield check("practice", WARN, "practice is on: calls are not ended", "endcall practice off")
     free = identity.get("free_bytes")
@@ -202,6 +203,27 @@ def _device(client: Any) -> Iterator[Check]:
         yield check("line sense", OK, "not fitted: whether the line dropped is not seen (line.sense)")
     if status["bad_frames"]:
         yield check("link", WARN, f"{status['bad_frames']} damaged frames since it started", "Try another cable.")
+
+
+def _lock(client: Any, check: Any) -> Iterator[Check]:
+    """Whether it has a key. Of the key itself nothing is said, here or in a bundle."""
+    from endcall import lock
+
+    try:
+        found = lock.status(client)
+    except UsageError as error:  # this computer's keys can't be read
+        yield check("key", FAIL, error.happened, error.todo)
+        return
+    except LinkError as error:
+        if error.details.get("code") != "unknown":  # a firmware from before there were keys
+            raise
+        return
+    if found["set"] and not found["known"]:
+        yield check(
+            "key", WARN, "it has one, and this computer does not: it can only be looked at", "endcall lock import"
+        )
+    elif found["set"]:
+        yield check("key", OK, "it has one, and this computer keeps it")
 
 
 def examine(system: System, choice: Any) -> list[Check]:

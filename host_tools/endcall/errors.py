@@ -20,7 +20,7 @@ EXIT_CODES = (
     (8, "drift", "with `--exit-code`: the device differs from the file, or an update is due"),
     (9, "not_verified", "what was read back is not what was written, or the device could not store it"),
     (10, "partial", "it worked on some of several devices"),
-    (11, "locked", "the device takes no changes in its present mode"),
+    (11, "locked", "the device takes no changes: its mode, or its key is not known here"),
     (12, "not_in_service", "a device is there, in safe mode or in the bootloader"),
     (13, "no_permission", "this user may not open the port"),
     (14, "call_in_progress", "a call is being limited or ended, and did not end in time"),

@@ -1,7 +1,7 @@
 """Device keys: where this computer keeps them, and how a request is signed with one.
 
-In the system's keyring where the package `keyring` finds one, else in a file that nobody else may read. By the
-device's serial number. A key being replaced is kept behind the new one until the device has confirmed that.
+In the system's keyring where the package `keyring` finds one, else in a file per device that nobody else may read.
+A key being replaced is kept behind the new one until the device has confirmed that.
 """
 
 from __future__ import annotations
@@ -40,15 +40,14 @@ def signed(request: dict[str, Any], payload: bytes | None, key: str, nonce: str)
 
 def of(serial: str) -> list[str]:
     """The keys that this computer keeps for a device, in hex, the newest first. Raises UsageError."""
-    return (_from_keyring(serial) or _from_file().get(serial.upper(), "")).split()
+    return (_from_keyring(serial) or _from_file(serial)).split()
 
 
 def keep(serial: str, keys: list[str]) -> str:
     """Keep `keys` for a device in place of those before; returns where, in words. Raises UsageError."""
     text = " ".join(keys)
     if _into_keyring(serial, text):
-        if serial.upper() in _from_file():
-            _into_file(serial, "")
+        _into_file(serial, "")
         return "this computer's keyring"
     return str(_into_file(serial, text))
 
@@ -104,26 +103,35 @@ def _locked_keyring(error: Exception) -> UsageError:
     )
 
 
-# --- the file ----------------------------------------------------------------------------------------------------
+# --- the files ---------------------------------------------------------------------------------------------------
 
 
-def file() -> Path:
-    """The file for keys where there is no keyring."""
+def folder() -> Path:
+    """Where the files are if there is no keyring."""
     from platformdirs import user_config_path
 
-    return user_config_path("endcall", appauthor=False) / "keys.json"
+    return user_config_path("endcall", appauthor=False) / "keys"
 
 
-def _from_file() -> dict[str, str]:
-    path = file()
+def _file(serial: str) -> Path:
+    if not serial.isascii() or not serial.isalnum():
+        raise UsageError(f"{serial!r} is no serial number of a device.", "No key can be kept for it.")
+    return folder() / serial.upper()
+
+
+def _from_file(serial: str) -> str:
+    path = _file(serial)
     try:
         with path.open("rb") as opened:
             _refuse_others(path, os.fstat(opened.fileno()))
-            return _parsed(opened.read(), path)
+            text = opened.read().decode("ascii", "replace")
     except FileNotFoundError:
-        return {}
+        return ""
     except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}.", "It keeps the devices' keys.") from error
+        raise UsageError(f"{path} can't be read: {error.strerror}.", "It keeps a device's key.") from error
+    if not text.split() or not all(map(is_key, text.split())):
+        raise _damaged(path)
+    return text
 
 
 def _refuse_others(path: Path, status: os.stat_result) -> None:
@@ -131,30 +139,23 @@ def _refuse_others(path: Path, status: os.stat_result) -> None:
         return
     if status.st_uid != os.getuid():
         raise UsageError(
-            f"{path} belongs to another user.", "Keys that others may have put there are not used.", f"Remove {path}"
+            f"{path} belongs to another user.", "A key that others may have put there is not used.", f"Remove {path}"
         )
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(
             f"{path} may be read or written by others (mode {stat.S_IMODE(status.st_mode):03o}).",
-            "It keeps the devices' keys, and somebody may have them by now.",
-            f"Run: chmod 600 '{path}'; then give the devices other keys: endcall lock set",
+            "It keeps a device's key, and somebody else may have it by now.",
+            f"Run: chmod 600 '{path}'; then give the device another key: endcall lock set",
         )
 
 
-def _parsed(data: bytes, path: Path) -> dict[str, str]:
-    """{serial number: keys}, every key of it looked at. Raises UsageError."""
-    try:
-        kept = json.loads(data)
-        for serial, keys in kept.items():
-            if not isinstance(serial, str) or not keys or not all(is_key(key) for key in keys.split()):
-                raise ValueError(serial)
-        return {serial.upper(): keys for serial, keys in kept.items()}
-    except (ValueError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is no file of device keys.",
-            "It was changed or is damaged; no key was taken from it.",
-            "Bring back a copy of it, or take a key from another computer: endcall lock import",
-        ) from error
+def _damaged(path: Path) -> UsageError:
+    return UsageError(
+        f"{path} is no file of device keys.",
+        "It was changed or is damaged; no key was taken from it.",
+        "Bring back a copy of it, or take the key from another computer: endcall lock export FILE there, endcall lock "
+        "import FILE here.",
+    )
 
 
 def is_key(text: str) -> bool:
@@ -163,16 +164,13 @@ def is_key(text: str) -> bool:
 
 
 def _into_file(serial: str, text: str) -> Path:
-    kept = _from_file()
-    kept.pop(serial.upper(), None)
-    if text:
-        kept[serial.upper()] = text
-    path = file()
-    if not kept and not path.exists():
-        return path
+    path = _file(serial)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, json.dumps(kept, indent=1) + "\n")
+        if text:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(path, text + "\n")
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
             f"{path} can't be written: {error.strerror}.", "A device's key has to be kept there.", "See to its rights."
@@ -198,10 +196,14 @@ def write_private(path: Path, text: str) -> None:
 def read_exported(path: Path) -> dict[str, list[str]]:
     """The keys in a file that `endcall lock export` wrote, by serial number. Raises UsageError."""
     try:
-        data = path.read_bytes()
+        found = {str(serial): str(text).split() for serial, text in dict(json.loads(path.read_bytes())).items()}
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}.", "", "Check the name of the file.") from error
-    return {serial: keys.split() for serial, keys in _parsed(data, path).items()}
+    except (ValueError, TypeError) as error:
+        raise _damaged(path) from error
+    if not found or not all(keys and all(map(is_key, keys)) for keys in found.values()):
+        raise _damaged(path)
+    return found
 
 
 def export(path: Path, keys: dict[str, list[str]]) -> None:

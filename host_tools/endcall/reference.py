@@ -270,7 +270,7 @@ When the link is lost, or the device restarts, it forgets what was staged and a 
 ## Signatures
 
 A device with a key ([who may change it](access.md)) takes what does more than look only when it is signed. Ask `lock`
-for a nonce, once per connection; a `hello` or a new `lock` ends the one before. A signed request has `mac` as its last
+for a nonce, once per connection; the next `hello` ends it. A signed request has `mac` as its last
 field: 64 hex digits of HMAC-SHA256 with the key (32 bytes) over
 
 1. the nonce, {lock.NONCE_BYTES} bytes,

@@ -239,6 +239,11 @@ def read_settings(first: bytes | None, second: bytes | None) -> tuple[dict[str, 
     return values, store.prompts, said, str(store.values["usb.access"])
 
 
+def without_key(data: bytes) -> bytes:
+    """A settings file with noughts for what may be a device key, or what a damage left of one."""
+    return re.sub(rb"[0-9a-f]{16,}", lambda found: b"0" * len(found[0]), data)
+
+
 def read_incidents(nvm: bytes, journal: bytes | None) -> list[dict[str, Any]]:
     """Every whole incident record, oldest first."""
     from endcall_device.store import IncidentLog
@@ -479,7 +484,7 @@ class Rescue:
             data = self._repl.read(path, size)
         except CodeError:
             return None
-        self.kept.raw[path.replace("/", "_")] = data
+        self.kept.raw[path.replace("/", "_")] = without_key(data) if f"/{path}" in layout.STORE_PATHS else data
         return data
 
     def _keep_prompt(self, name: str, entry: Any) -> None:
@@ -573,6 +578,23 @@ class Rescue:
         if not again.is_sound:
             wrong = ", ".join([*again.wrong, *again.lost, *again.in_the_way])
             raise self._beyond_repair(f"What was written does not read back: {wrong}.")
+
+    def forget_key(self) -> bool:
+        """Take the device key out of both settings files; whether there was one. Raises as `mend`."""
+        had = False
+        try:
+            for path in layout.STORE_PATHS:
+                data = self._repl.read(path.lstrip("/"), stored.STORE_BYTES)
+                record = stored.decode_store(data)
+                if record and record.key:
+                    if not had:
+                        self._get_hold_of_the_drive()
+                    had = True
+                    fresh = stored.encode_store(record.sequence, record.values, record.prompts)
+                    self._repl.write(path.lstrip("/"), fresh.ljust(stored.STORE_BYTES, b"\xff"), True)
+        except CodeError as error:
+            raise self._beyond_repair(f"A settings file could not be read or written. {error.happened}") from error
+        return had
 
     def keep_what_is_in_the_way(self, found: Compared) -> None:
         """Read the files that `mend` will take away into `kept.raw`."""

@@ -230,6 +230,18 @@ def test_what_was_signed_for_one_connection_or_nonce_counts_in_no_other(locked):
     assert not desk.app.is_practice
 
 
+def test_a_nonce_is_the_same_until_the_next_hello(locked):
+    """A frame that a bad line doubles is answered twice, and both answers must count."""
+    host = KeyHost(locked())
+    assert host.ok("lock")["nonce"] == host.nonce
+    assert "ok" in host.ask_signed("practice", on=0)
+    assert host.ok("lock")["nonce"] == host.nonce
+    host.number = 0
+    assert host.ask_signed("practice", on=0)["error"] == "locked"
+    host.ok("hello", protocol=1)
+    assert host.ok("lock")["nonce"] != host.nonce
+
+
 def test_nonces_are_what_the_chips_random_numbers_are(locked, monkeypatch):
     asked = []
     monkeypatch.setattr(lock_module.os, "urandom", lambda count: asked.append(count) or bytes(range(count)))

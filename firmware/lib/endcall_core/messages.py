@@ -196,7 +196,7 @@ REQUESTS = (
         (),
         words("set; where a key is in force: nonce (16 bytes, hex), left (wrong signatures it still bears)"),
         LOOKS,
-        words("Says whether a device key is set. Each answer has a nonce of its own; only the last one counts."),
+        words("Says whether a device key is set. The nonce is the same until the next hello."),
     ),
     (
         "lock_set",

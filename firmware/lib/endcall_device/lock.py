@@ -30,15 +30,16 @@ class Lock:
         self._store = store
 
     def begin(self, answer):
-        """Put a fresh nonce into the `answer` to `lock`; what was signed with the one before counts no more."""
+        """Put the connection's nonce into the `answer` to `lock`; asked twice, the same, as a frame may be doubled."""
         if self._store.key:
-            self._nonce = os.urandom(NONCE_BYTES)
-            self._last = -1
+            if self._nonce is None:
+                self._nonce = os.urandom(NONCE_BYTES)
+                self._last = -1
             answer["nonce"] = binascii.hexlify(self._nonce).decode()
             answer["left"] = self.left
 
     def end(self):
-        """The connection is over, and its nonce with it."""
+        """The connection is over or begins anew, and its nonce with it."""
         self._nonce = None
 
     def check(self, device, reader):
@@ -62,7 +63,7 @@ class Lock:
             raise UploadError("wrong_key", f"the signature is not that of the device's key; {self.left} tries are left")
         number = reader.frame["id"]
         if number <= self._last:
-            raise UploadError("locked", "a request with this id or a later one was taken already; ask for a new nonce")
+            raise UploadError("locked", "a request with this id or a later one was taken already")
         self._last = number
 
     def _is_right(self, mac, signed, payload):

@@ -200,6 +200,8 @@ class Service:
             )
         self._greeted = self.was_greeted = True
         self._staged = {}
+        if self._device.parts.lock:
+            self._device.parts.lock.end()
         answer = {
             "product": "endcall",
             "protocol": version.PROTOCOL,

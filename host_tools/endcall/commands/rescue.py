@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options("--port", "--serial", "--answer-s", "--json")
 @click.option("--check", is_flag=True, help="Look and save only; write nothing, restart nothing.")
 @click.option("--replace", is_flag=True, help="Replace the firmware on the drive though it is of another version.")
+@click.option("--without-key", is_flag=True, help="Take the device's key away (see endcall lock).")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     help="Where to save what it keeps (ZIP).",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a Pico is stopped that may be another project's.")
-def rescue(check: bool, replace: bool, output: Path | None, yes: bool) -> None:
+def rescue(check: bool, replace: bool, without_key: bool, output: Path | None, yes: bool) -> None:
     """Bring a device back that shows a CircuitPython console: in rescue or in safe mode.
 
     Rescue: its button was held for 10 s at power-up. Says why it is there, saves its settings, records and prompts
@@ -39,6 +40,8 @@ def rescue(check: bool, replace: bool, output: Path | None, yes: bool) -> None:
     """
     from endcall import rescue as work
 
+    if check and without_key:
+        raise click.UsageError("--check writes nothing; --without-key does.")
     if chosen("name"):
         raise click.UsageError("A device at its console does not tell its name; choose it with --serial.")
     if output and output.exists():
@@ -56,6 +59,8 @@ def rescue(check: bool, replace: bool, output: Path | None, yes: bool) -> None:
                 emit("rescue", facts, lambda: _shown(facts))
                 return
             _mend(at_work, found, facts, replace)
+            if without_key:
+                note("Its key is taken away." if at_work.forget_key() else "It had no key.")
         except BaseException:
             at_work.leave()
             raise
