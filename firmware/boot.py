@@ -4,8 +4,10 @@ Prints nothing: CircuitPython writes what boot.py prints to /boot_out.txt, and r
 sectors that hold the whole file system.
 """
 
+import os
 import time
 
+import board
 import microcontroller
 import storage
 import supervisor
@@ -38,24 +40,34 @@ def name_this_chip():
     """Put this chip's number into /boot_out.txt, where the drive's image could only carry another's.
 
     CircuitPython compares that file with what it would say, and writes it anew where they differ: five erases, the
-    FAT among them, and a power cut in between can cost the drive. Overwriting sixteen digits in place leaves the FAT
-    alone, and happens once in a device's life.
+    FAT and the root folder among them, and a power cut in between can cost the drive. Overwriting its one sector
+    leaves the FAT alone, and a reset with the file still open leaves the folder alone. What a power cut leaves in that
+    sector is mended at the next start. All this happens once in a device's life.
     """
-    number = "".join([f"{byte:02X}" for byte in microcontroller.cpu.uid]).encode()
+    system = os.uname()
+    number = "".join([f"{byte:02X}" for byte in microcontroller.cpu.uid])
+    said = f"Adafruit CircuitPython {system.version}; {system.machine}\r\nBoard ID:{board.board_id}\r\nUID:"
+    wanted = f"{said}{number}\r\nboot.py output:\r\n".encode()
     try:
         with open("/boot_out.txt", "rb") as file:
-            at = file.read().find(b"UID:") + 4
-            file.seek(at)
-            if at < 4 or file.read(len(number)) == number:
-                return
+            found = file.read()
+        is_damaged = max(found) > 127
+        if found == wanted or len(found) != len(wanted) or not (is_damaged or found.startswith(said.encode())):
+            return  # right; or CircuitPython would say something else, and does so its own way
+        from endcall_device.blocks import SECTOR_BYTES, BlockFile
+
         storage.remount("/", readonly=False)
         try:
-            with open("/boot_out.txt", "r+b") as file:
-                file.seek(at)
-                file.write(number)
+            file = BlockFile("/boot_out.txt", SECTOR_BYTES)
+            file.write(0, wanted)
+            file.sync()
+            written = bytearray(len(wanted))
+            file.read_into(0, written)
+            if written == wanted:
+                microcontroller.reset()
         finally:
             storage.remount("/", readonly=True)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         pass  # then CircuitPython does it its own way
 
 
