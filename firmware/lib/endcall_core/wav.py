@@ -1,7 +1,8 @@
 """Reading the header of a prompt: PCM, 16 bit, mono, 16 kHz.
 
 CircuitPython's own WaveFile trusts the header (a sample rate of 0 runs at the system clock, a truncated file
-ends in silence without an error), so a header is read and judged here before it gets near the speaker.
+ends in silence without an error) and refuses some that others read (a format that does not come first, or has more
+than 18 bytes), so a header is read and judged here before it gets near the speaker.
 """
 
 import struct
@@ -36,29 +37,27 @@ def parse(head, size):
     """
     if len(head) < 44 or bytes(head[0:4]) != b"RIFF" or bytes(head[8:12]) != b"WAVE":
         raise WavError("it is not a WAV file; export it as WAV, PCM 16 bit, mono")
-    rate_hz = 0
-    at = 12
+    if bytes(head[12:16]) != b"fmt ":
+        raise WavError("it does not begin with its format; export it without tags")
+    length, encoding, channels, rate_hz, _, _, bits, extra = struct.unpack_from("<IHHIIHHH", head, 16)
+    if encoding != 1 or bits != 16 or not (length == 16 or (length == 18 and extra == 0)):
+        raise WavError("its encoding is not plain PCM 16 bit; export it as WAV, PCM 16 bit")
+    if channels != 1:
+        raise WavError(f"it has {channels} channels; export it as mono")
+    if rate_hz != RATE_HZ:
+        raise WavError(f"its sample rate is {rate_hz} Hz; the sound module takes {RATE_HZ} Hz only")
+    at = 20 + length
     while at + 8 <= len(head):
         name = bytes(head[at : at + 4])
         length = struct.unpack_from("<I", head, at + 4)[0]
         at += 8
         if name == b"data":
             break
-        if name == b"fmt ":
-            if at + 16 > len(head):
-                raise WavError("its header is cut off; export it again")
-            encoding, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
-            if encoding != 1 or bits != 16:
-                raise WavError("its encoding is not PCM 16 bit; export it as WAV, PCM 16 bit")
-            if channels != 1:
-                raise WavError(f"it has {channels} channels; export it as mono")
-            if rate_hz != RATE_HZ:
-                raise WavError(f"its sample rate is {rate_hz} Hz; the sound module takes {RATE_HZ} Hz only")
-        at += length + (length & 1)
+        if length & 1:  # the format has a byte of padding then, which WaveFile does not pass over
+            raise WavError("a tag of odd length stands before its sound; export it without tags")
+        at += length
     else:
         raise WavError(f"no sound within its first {HEAD_BYTES} bytes; export it without tags")
-    if not rate_hz:
-        raise WavError("the format is missing before the sound; export it again")
     if length == 0:
         raise WavError("there is no sound in it")
     if at + length > size:

@@ -17,11 +17,19 @@ const mark = (data: Uint8Array, at: number): string => String.fromCharCode(...da
 export function parseWav(head: Uint8Array, size: number): Wav {
   if (head.length < 44 || mark(head, 0) !== 'RIFF' || mark(head, 8) !== 'WAVE')
     throw new Error('it is not a WAV file; export it as WAV, PCM 16 bit, mono');
+  if (mark(head, 12) !== 'fmt ') throw new Error('it does not begin with its format; export it without tags');
   const view = new DataView(head.buffer, head.byteOffset, head.length);
-  let rateHz = 0;
-  let length = 0;
+  let length = view.getUint32(16, true);
+  const channels = view.getUint16(22, true);
+  const rateHz = view.getUint32(24, true);
+  const isPlain = length === 16 || (length === 18 && view.getUint16(36, true) === 0);
+  if (view.getUint16(20, true) !== 1 || view.getUint16(34, true) !== 16 || !isPlain)
+    throw new Error('its encoding is not plain PCM 16 bit; export it as WAV, PCM 16 bit');
+  if (channels !== 1) throw new Error(`it has ${channels} channels; export it as mono`);
+  if (rateHz !== PROMPT.rate_hz)
+    throw new Error(`its sample rate is ${rateHz} Hz; the sound module takes ${PROMPT.rate_hz} Hz only`);
   let hasSound = false;
-  let at = 12;
+  let at = 20 + length;
   while (at + 8 <= head.length) {
     const name = mark(head, at);
     length = view.getUint32(at + 4, true);
@@ -30,20 +38,10 @@ export function parseWav(head: Uint8Array, size: number): Wav {
       hasSound = true;
       break;
     }
-    if (name === 'fmt ') {
-      if (at + 16 > head.length) throw new Error('its header is cut off; export it again');
-      const channels = view.getUint16(at + 2, true);
-      rateHz = view.getUint32(at + 4, true);
-      if (view.getUint16(at, true) !== 1 || view.getUint16(at + 14, true) !== 16)
-        throw new Error('its encoding is not PCM 16 bit; export it as WAV, PCM 16 bit');
-      if (channels !== 1) throw new Error(`it has ${channels} channels; export it as mono`);
-      if (rateHz !== PROMPT.rate_hz)
-        throw new Error(`its sample rate is ${rateHz} Hz; the sound module takes ${PROMPT.rate_hz} Hz only`);
-    }
-    at += length + (length & 1);
+    if (length & 1) throw new Error('a tag of odd length stands before its sound; export it without tags');
+    at += length;
   }
   if (!hasSound) throw new Error(`no sound within its first ${PROMPT.head_bytes} bytes; export it without tags`);
-  if (!rateHz) throw new Error('the format is missing before the sound; export it again');
   if (length === 0) throw new Error('there is no sound in it');
   if (at + length > size) throw new Error(`it is cut off: ${size - at} of ${length} bytes are there; copy it again`);
   if (length % 4)
