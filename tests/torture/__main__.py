@@ -36,6 +36,8 @@ def main() -> int:
     asked = parser.parse_args()
     every = rows.load()
     chosen = [fault for fault in rows.load(asked.layer) if not asked.only or any(n in fault.name for n in asked.only)]
+    if asked.short:
+        chosen = [fault for fault in chosen if fault.short]
     if not chosen:
         parser.error("no row fits; --list lists them")
     if asked.list:

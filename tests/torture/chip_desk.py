@@ -81,7 +81,8 @@ def powered_on(flash: bytes, quick: bool = True) -> Pico:
 
 
 @cache
-def _begun() -> Pico:
+def begun() -> Pico:
+    """A Pico that got its power a moment ago and has not looked at its drive yet."""
     pico = powered_on(flash_of())
     pico.run(BEFORE_THE_DRIVE_MS)
     return pico
@@ -98,7 +99,7 @@ def begun_with(flash: bytes, scenario: Callable[[Pico], Any]) -> Any:
         pico._mcu.flash[: len(flash)] = flash
         return scenario(pico)
 
-    return _begun().fork(copied).result(TRY_S)
+    return begun().fork(copied).result(TRY_S)
 
 
 def until_ready(pico: Pico, within_ms: float = READY_MS) -> Pico:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from torture.chip_desk import (
     VALUES,
+    begun,
     drive_is_whole,
+    greeted,
     in_service,
     look,
+    never_opened,
+    on_a_copy,
+    serving,
+    set_to,
     until_ready,
 )
 from torture.fault import CHIP, Fault, Notes
+
+if TYPE_CHECKING:
+    from emulator.rig import Pico
 
 CALLS = 25  # of a try
 PROMPT_MS = 200
@@ -119,6 +129,56 @@ def _resolved(pico, noise: random.Random, notes: Notes) -> int:  # type: ignore[
     return 0
 
 
+# --- power cycles --------------------------------------------------------------------------------------------------
+
+CYCLES = 10  # of a try
+LATEST_MS = 1500  # after the power came: READY is shown after 1000
+
+
+def cycles(number: int, noise: random.Random, notes: Notes) -> str:
+    """On and off again and again, mostly within the first second, then on for good."""
+
+    def scenario(pico: Pico, mine: Notes) -> str:
+        flash = pico.flash
+        for _ in range(CYCLES - 1):
+            pico.power_cycle(quick=noise.random() < 0.8)
+            pico.run(noise.uniform(0, 250) if noise.random() < 0.7 else noise.uniform(250, LATEST_MS))
+        pico.power_cycle(quick=True)
+        began_ms = pico.now_ms
+        serving(pico)
+        mine.figure("ms from the power to READY, without CircuitPython's second of waiting", pico.now_ms - began_ms)
+        found = look(pico)
+        assert (found.state, found.crash, found.incidents) == ("READY", "", [])
+        assert found.values == set_to(())
+        assert pico.flash == flash, "the flash has changed"
+        assert pico.flash_ops == [], "the flash was written"
+        never_opened(pico)
+        return "READY; no flash operation"
+
+    return on_a_copy(begun(), scenario, notes)
+
+
+def practice(number: int, noise: random.Random, notes: Notes) -> str:
+    """A whole call of which nothing is recorded."""
+
+    def scenario(pico: Pico, mine: Notes) -> str:
+        host = greeted(pico)
+        host.ask("practice", on=1)
+        written = len(pico.flash_ops)
+        pico.run(noise.uniform(100, 200))
+        pico.press(60)
+        pico.run(FELT_MS)
+        pico.press(60)
+        pico.run(60)
+        pico.run_until(lambda: host.ask("status")["ok"]["state"] == "READY", 3000, "READY again")
+        pico.run(1200)  # CircuitPython writes what it holds back after a second
+        assert len(pico.flash_ops) == written, "the flash was written"
+        never_opened(pico)
+        return "no flash operation"
+
+    return on_a_copy(in_service(), scenario, notes)
+
+
 _GROUP = "A long life"
 
 FAULTS = [
@@ -132,7 +192,31 @@ FAULTS = [
         "no transition missed, early or late; every break within 0.1 ms; every incident kept; no less free heap",
         calls,
         500 // CALLS,
-        1,
+        0,
         CALLS,
+    ),
+    Fault(
+        "chip: power cycles",
+        _GROUP,
+        CHIP,
+        "the power comes and goes",
+        "it is taken away up to 1.5 s after it came, mostly within a quarter of a second; one time in five with "
+        "CircuitPython's second of waiting",
+        "then READY, no flash operation, settings as they were, the line never opened",
+        cycles,
+        200 // CYCLES,
+        1,
+        CYCLES,
+    ),
+    Fault(
+        "chip wear: calls",
+        _GROUP,
+        CHIP,
+        "calls with nothing to record",
+        "a call in practice mode, flash operations are counted until a second after it",
+        "none",
+        practice,
+        20,
+        0,
     ),
 ]

@@ -130,16 +130,22 @@ def confirm(pico: Pico) -> None:
 # --- what the flash holds before -----------------------------------------------------------------------------------
 
 
-def nearly_full() -> bytes:
-    """One incident more, and the log is moved from the NVM to the journal."""
-    flash = bytearray(flash_of())
-    for number in range(SLOTS - SPARE_SLOTS):
+def with_incidents(count: int, flash: bytes) -> bytes:
+    """The same flash with so many incidents in its NVM."""
+    out = bytearray(flash)
+    for number in range(count):
         incident = Incident("resolved", 60, (0,), False, "flash", 0, False)
         record = records.encode_incident(incident, 1, number + 1, 60 * number, 0)
         record[records.MARK_AT] = records.MARK
         at = NVM_OFFSET + number * records.INCIDENT_BYTES
-        flash[at : at + records.INCIDENT_BYTES] = record
-    return bytes(flash)
+        out[at : at + records.INCIDENT_BYTES] = record
+    return bytes(out)
+
+
+@cache
+def nearly_full() -> bytes:
+    """One incident more, and the log is moved from the NVM to the journal."""
+    return with_incidents(SLOTS - SPARE_SLOTS, flash_of())
 
 
 def _after(start: Callable[[], bytes], act: Callable[[Pico], None]) -> bytes:

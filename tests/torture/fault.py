@@ -20,7 +20,7 @@ class Fault:
 
     once(number, noise, notes) injects the fault once, asserts what must hold and returns what was seen, in a few words
     that are counted. `number` counts the tries from 0; `noise` is seeded with it, so that one try can be repeated alone
-    (`--try`). long, short: how many tries the two forms make. per_try: what a try counts for in the table.
+    (`--try`). long, short: how many tries the two forms make (0: none). per_try: what a try counts for in the table.
     """
 
     name: str
