@@ -300,12 +300,12 @@ _TRIAL = Scenario(sent, first_start, is_in_start=True)
 _FIRST_START = Scenario(of_another_chip, first_start, is_in_start=True, boot_out_may_change=True)
 
 
-def _row(name: str, what: str, scenario: Scenario, long: int, expected: str = _EXPECT) -> Fault:
-    return Fault(f"chip power: {name}", _GROUP, CHIP, what, _CUT, expected, partial(cut_once, scenario), long, 1)
+def _row(name: str, what: str, scenario: Scenario, long: int, short: int = 0) -> Fault:
+    return Fault(f"chip power: {name}", _GROUP, CHIP, what, _CUT, _EXPECT, partial(cut_once, scenario), long, short)
 
 
 FAULTS = [
-    _row("settings", "settings are committed", Scenario(flash_of, commit), 51),
+    _row("settings", "settings are committed", Scenario(flash_of, commit), 51, 1),
     _row("incident", "an incident is stored", Scenario(flash_of, cancel), 16),
     _row(
         "log", "an incident is stored, and the log moved from the NVM to the journal", Scenario(nearly_full, cancel), 54
@@ -319,5 +319,5 @@ FAULTS = [
         34,
     ),
     _row("update confirmed", "a new application is confirmed", Scenario(on_trial, confirm, is_in_start=True), 34),
-    _row("first start", "an image starts for the first time, and boot_out.txt is written", _FIRST_START, 51),
+    _row("first start", "an image starts for the first time, and boot_out.txt is written", _FIRST_START, 51, 1),
 ]

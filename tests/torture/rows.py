@@ -70,9 +70,9 @@ def page(entries: list[dict[str, Any]]) -> str:
 
 What was done to the firmware, how often, and what came of it: {len(entries)} faults, \
 {sum(entry["tried"] for entry in entries):,} tries. {verdict}
-`make torture` does it again (hours; it may be stopped, and goes on where it was), `make torture ARGS=--short` in a
-minute; the short form is part of `make test`. A fault that is not survived stays in the table. One try is repeated by
-`ARGS='--only NAME --try N --seed S'`.
+`make torture` does it again (hours; it may be stopped, and goes on where it was), `make torture ARGS=--short` in some
+minutes; the short forms are part of `make test` and `make emulator`. A fault that is not survived stays in the
+table. One try is repeated by `ARGS='--only NAME --try N --seed S'`.
 """
     for layer, about in _LAYER_TEXT.items():
         groups = dict.fromkeys(entry["group"] for entry in entries if entry["layer"] == layer)
