@@ -7,18 +7,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emulator import button
 from emulator.rig import Pico
-from emulator.test_button import tone
 
 from endcall.contents import stock_prompts
 
-from . import desk, host_port
+from . import desk, host, host_port, profiling
 from .subjects import BREAKS_MS, COUNTED_TURNS, PIN_TURN, damaged, empty, open_drive, subject, thousand_calls
+
+
+def closing() -> bytes:
+    """The closing sentence, 5 s."""
+    return stock_prompts()["closing.wav"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,11 @@ class Size:
     lengths_ms: tuple[int, ...]
     calls: int
     starts: int
+    prompt: Callable[[], bytes]  # what is said in a call
 
 
-FULL = Size(presses=200, presses_elsewhere=100, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15)
-QUICK = Size(presses=12, presses_elsewhere=6, breaks=1, lengths_ms=(50, 600), calls=10, starts=3)
+FULL = Size(200, 100, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, prompt=closing)
+QUICK = Size(3, 2, breaks=1, lengths_ms=(50,), calls=3, starts=1, prompt=desk.tone)
 
 Numbers = dict[str, Any]
 
@@ -66,17 +72,17 @@ def light_collecting(name: str, size: Size) -> Numbers:
 
 def light_playing(name: str, size: Size) -> Numbers:
     """While the closing prompt plays."""
-    pico = subject(name).in_service()
+    pico = subject(name, prompt=size.prompt()).in_service()
     desk.warn(pico)
     desk.enforce(pico)
-    pico.run(600)
-    return spread(desk.presses(pico, size.presses, 4000 / size.presses))
+    pico.run(250)
+    return spread(desk.presses(pico, size.presses, min(19, 600 / size.presses)))
 
 
 def light_uploading(name: str, size: Size) -> Numbers:
     """While a prompt of 168 KB is uploaded, its beginning and its end included."""
     pico = subject(name).in_service()
-    requests = host_port.upload("closing.wav", stock_prompts()["closing.wav"])
+    requests = host_port.upload("closing.wav", closing())
     host = host_port.EagerHost(pico)
     host.hello()
 
@@ -90,9 +96,9 @@ def light_uploading(name: str, size: Size) -> Numbers:
 
 
 def light_elsewhere(name: str, size: Size) -> Numbers:
-    """In every other state."""
+    """In every other state; a short sentence does."""
     settings = {"call_warn_s": 60, "call_watch_s": 60, "call_recover_s": 60, "release_mode": "hangup"}
-    pico = subject(name, **settings).in_service()
+    pico = subject(name, prompt=desk.tone(), **settings).in_service()
 
     def here(every_ms: float) -> Numbers:
         return spread(pico.fork(lambda copy: desk.presses(copy, size.presses_elsewhere, every_ms)).result(1800))
@@ -101,8 +107,8 @@ def light_elsewhere(name: str, size: Size) -> Numbers:
     desk.warn(pico)
     out["WARN"] = here(40)
     desk.enforce(pico)
-    pico.run(300)
-    pico.press(1300)  # a sincere apology
+    pico.run(100)
+    pico.press(1150)  # a sincere apology
     pico.run_until(lambda: button.shows_watch(pico.ring()), within_ms=3000, what="WATCH")
     pico.run(1500)
     out["WATCH"] = here(12)
@@ -110,7 +116,7 @@ def light_elsewhere(name: str, size: Size) -> Numbers:
     pico.run_until(lambda: pico.line.is_open, within_ms=12_000, what="RELEASE")
     pico.run(200)
     out["RELEASE"] = here(12)
-    pico.press(1300)  # a hold gives the line back
+    pico.press(1150)  # a hold gives the line back
     pico.run_until(lambda: button.shows_recover(pico.ring()), within_ms=3000, what="RECOVER")
     pico.run(300)
     out["RECOVER"] = here(30)
@@ -126,34 +132,42 @@ def light_elsewhere(name: str, size: Size) -> Numbers:
 
 def breaks(name: str, size: Size) -> Numbers:
     """Errors in ms by nominal length; presses and a collection of garbage fall into each break."""
+    settings = {"call_grace_ms": 0} if name == "ours" else {}
+    pico = subject(name, probed=True, prompt=desk.tone(), **settings).in_service()
+    if name != "ours":  # the length is chosen in the last moment
+        _until_released(pico)
     out: Numbers = {}
-    pico = subject(name, probed=True, prompt=tone()).in_service()
     for length_ms in size.lengths_ms:
-
-        def of_length(copy: Pico, length_ms: int = length_ms) -> list[float]:
-            if name == "ours":
-                host = host_port.EagerHost(copy)
-                host.hello()
-                changes = {"release.preset": "us_ca", "release.mode": "flash", "release.flash_ms": length_ms}
-                if length_ms > 1000:
-                    changes["release.preset"] = "panasonic_kx"
-                host.run([("stage", None, {"values": changes}), ("commit", None, {})])
-                assert "ok" in host.last, host.last
-                copy.run(50)
-            else:
-                desk.choose_length(copy, BREAKS_MS.index(length_ms))
-            desk.warn(copy)
-            desk.enforce(copy)
-            copy.run(1400)
-            errors = []
-            for number in range(size.breaks):
-                rnd = random.Random(1000 * length_ms + number)
-                job = copy.fork(lambda one, rnd=rnd: desk.break_of(one, length_ms, rnd))
-                errors.append(job.result(1800))
-            return errors
-
-        out[str(length_ms)] = [round(error, 6) for error in pico.fork(of_length).result(3600)]
+        job = pico.fork(lambda copy, ms=length_ms: _breaks_of(copy, name, ms, size.breaks))
+        out[str(length_ms)] = [round(error, 6) for error in job.result(3600)]
     return out
+
+
+def _until_released(pico: Pico) -> None:
+    """A whole call up to 300 ms after the closing prompt's beginning."""
+    desk.warn(pico)
+    desk.enforce(pico)
+    pico.run(300)
+
+
+def _breaks_of(pico: Pico, name: str, length_ms: int, count: int) -> list[float]:
+    if name == "ours":
+        host = host_port.EagerHost(pico)
+        host.hello()
+        # Each length has to be one that its line takes for what it is meant to be.
+        preset = "us_ca" if length_ms <= 1000 else "panasonic_kx"
+        changes = {"release.preset": preset, "release.mode": "flash", "release.flash_ms": length_ms}
+        host.run([("stage", None, {"values": changes}), ("commit", None, {})])
+        assert "ok" in host.last, host.last
+        _until_released(pico)
+    else:
+        desk.choose_length(pico, BREAKS_MS.index(length_ms))
+    pico.run_until(lambda: pico.line.is_open, within_ms=4000, what="the line opening")
+    errors = []
+    for number in range(count):
+        rnd = random.Random(1000 * length_ms + number)
+        errors.append(pico.fork(lambda copy, rnd=rnd: desk.break_of(copy, length_ms, rnd)).result(1800))
+    return errors
 
 
 # --- stalls and memory ----------------------------------------------------------------------------------------------
@@ -161,7 +175,7 @@ def breaks(name: str, size: Size) -> Numbers:
 
 def loop(name: str, size: Size) -> Numbers:
     """The loop's turns: idle, through a whole call, and (ours) while a computer talks to it; memory."""
-    pico = subject(name, probed=True).in_service()
+    pico = subject(name, probed=True, prompt=size.prompt()).in_service()
     desk.watch_probe(pico)
     out: Numbers = {"collection_ms": desk.collection_ms(pico)}
     used, free = desk.memory(pico)
@@ -210,7 +224,7 @@ def _upload_turns(pico: Pico) -> float:
     host = host_port.EagerHost(pico)
     host.hello()
     since = pico.now_ns
-    host.run(host_port.upload("closing.wav", stock_prompts()["closing.wav"]), within_ms=60_000)
+    host.run(host_port.upload("closing.wav", closing()), within_ms=60_000)
     return round(max(desk.turns_ms(pico, since)), 3)
 
 
@@ -229,8 +243,8 @@ def heap(name: str, size: Size) -> Numbers:
 
 def sound(name: str, size: Size) -> Numbers:
     """From the press that enforces to the first sample that is not zero, and the samples beside those of the file."""
-    pico = subject(name).in_service()
-    wanted = desk.samples_of(stock_prompts()["closing.wav"])
+    pico = subject(name, prompt=size.prompt()).in_service()
+    wanted = desk.samples_of(size.prompt())
     desk.warn(pico)
     released = pico.now_ns + 150e6  # the step is taken when the button is let go
     began = desk.enforce(pico)
@@ -261,13 +275,18 @@ def start(name: str, size: Size) -> Numbers:
 def protocol(name: str, size: Size) -> Numbers:
     pico = subject(name).in_service()
     host = host_port.EagerHost(pico)
-    host.hello()
+    free_bytes = host.hello()["free_bytes"]
     asked = 20 * size.starts
     ms = host.run([("status", None, {})] * asked)
-    prompt = stock_prompts()["closing.wav"]
+    prompt = size.prompt()
     upload_ms = host.run(host_port.upload("closing.wav", prompt), within_ms=60_000)
     assert "ok" in host.last, host.last
-    return {"requests_per_s": asked * 1000 / ms, "upload_kb_per_s": len(prompt) / upload_ms, "bytes": len(prompt)}
+    return {
+        "free_bytes": free_bytes,
+        "requests_per_s": asked * 1000 / ms,
+        "upload_kb_per_s": len(prompt) / upload_ms,
+        "bytes": len(prompt),
+    }
 
 
 def mpremote(name: str, size: Size) -> Numbers:
@@ -275,9 +294,7 @@ def mpremote(name: str, size: Size) -> Numbers:
     pico = open_drive().boot()
     pico.run_until(lambda: pico.usb.ready, within_ms=9000, what="USB")
     pico.run(1000)
-    prompt = stock_prompts()["closing.wav"]
-    if size is QUICK:
-        prompt = prompt[:20_000]
+    prompt = size.prompt()
     with tempfile.TemporaryDirectory() as folder, pico.console_pty() as path:
         file = Path(folder, "closing.wav")
         file.write_bytes(prompt)
@@ -289,3 +306,22 @@ def mpremote(name: str, size: Size) -> Numbers:
         assert process.stdout is not None
         assert code == 0, process.stdout.read()
     return {"upload_kb_per_s": len(prompt) / (pico.now_ms - began), "bytes": len(prompt)}
+
+
+# --- where the time goes --------------------------------------------------------------------------------------------
+
+
+def profile(name: str, size: Size) -> Numbers:
+    """The time per function of a press, an idle second, a chunk of an upload, and the start."""
+    return profiling.profile()
+
+
+# --- on the computer --------------------------------------------------------------------------------------------------
+
+
+def help_times(name: str, size: Size) -> Numbers:
+    return host.help_times(size.starts)
+
+
+def fleet(name: str, size: Size) -> Numbers:
+    return host.fleet((1, 10, 50) if size is FULL else (1,))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import math
 import random
 import struct
+import wave
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -79,8 +82,7 @@ def enforce(pico: Pico, within_ms: float = 2000) -> float:
 
 
 def break_of(pico: Pico, wanted_ms: float, rnd: random.Random) -> float:
-    """Let the break come, press and collect garbage meanwhile; returns the error of its length in ms."""
-    pico.run_until(lambda: pico.line.is_open, within_ms=4000, what="the line opening")
+    """The line has just opened: press and collect garbage meanwhile; returns the error of the break's length in ms."""
     for _ in range(2):
         pico.after(rnd.uniform(0, wanted_ms), lambda: pico.press(rnd.uniform(20, 90)))
     at_ms = rnd.uniform(0, wanted_ms)
@@ -140,6 +142,19 @@ def told(pico: Pico) -> list[int]:
         if clock.level:
             bits.append(level)
     return [sum(bit << place for place, bit in enumerate(bits[i : i + 24])) for i in range(0, len(bits) - 23, 24)]
+
+
+def tone(ms: int = 1000, rate_hz: int = 16000) -> bytes:
+    """A prompt in place of the closing sentence: a tone that rises from 200 Hz, so no two stretches are alike."""
+    file = io.BytesIO()
+    count = rate_hz * ms // 1000
+    phases = (2 * math.pi * (200 + 600 * at / count) * at / rate_hz for at in range(count))
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate_hz)
+        out.writeframes(struct.pack(f"<{count}h", *(round(8000 * math.sin(phase)) for phase in phases)))
+    return file.getvalue()
 
 
 def samples_of(wav: bytes) -> list[int]:

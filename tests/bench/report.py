@@ -1,0 +1,291 @@
+"""The bench's numbers as a table, a page with plots, and the README's section."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+RESULT = DOCS / "bench.json"  # the last full run, committed; the README's table comes from it
+START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+LOADS = {
+    "light_idle": "idle",
+    "light_uploading": "while a prompt is uploaded",
+    "light_playing": "while the closing prompt plays",
+    "light_collecting": "garbage collected at that moment",
+}
+USB_KB_PER_S = 1216  # 19 packets of 64 bytes per frame of 1 ms (USB 2.0, 5.8.4), as the emulated host gives
+FRAME_MS = 24 * 24 * 1.25e-3  # 24 pixels of 24 bits at 800 kHz
+
+Row = tuple[str, str, str | None, str | None, str | None, str, str]  # metric, unit, ours, polled, asyncio, limit, ratio
+HEAD = ("", "endcall", "polled loop", "asyncio", "limit", "ratio")
+
+
+def number(value: float | None) -> str | None:
+    """Three significant digits; "never" for what did not come."""
+    if value is None:
+        return None
+    if math.isinf(value):
+        return "never"
+    if math.isnan(value):
+        return "-"
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _ratio(ours: float | None, others: list[float | None], more_is_better: bool) -> str:
+    """How many times better ours is than the better of the others."""
+    found = [other for other in others if other is not None and math.isfinite(other)]
+    if ours is None or not found:
+        return ""
+    best = max(found) if more_is_better else min(found)
+    top, bottom = (ours, best) if more_is_better else (best, ours)
+    return f"{number(top / bottom)}" if bottom else ""
+
+
+def rows(result: dict[str, Any]) -> list[tuple[str, list[Row]]]:
+    """The table by group of metrics."""
+    cases = result["cases"]
+
+    def of(case: str, key: str) -> list[float | None]:
+        return [cases.get(f"{case}:{name}", {}).get(key) for name in ("ours", "polled", "asyncio")]
+
+    def row(what: str, values: list[float | None], limit: str = "", more: bool = False) -> Row:
+        shown = [number(value) for value in values]
+        return (what, "", shown[0], shown[1], shown[2], limit, _ratio(values[0], values[1:], more))
+
+    light = []
+    for case, load in LOADS.items():
+        for key, name in (("p50", "median"), ("p99", "99 %"), ("max", "longest")):
+            values = of(case, key)
+            light.append(row(f"{load}, {name}", values, number(FRAME_MS) or ""))
+    elsewhere = cases["light_elsewhere:ours"]
+    worst = max(elsewhere.values(), key=lambda one: one["max"])
+    light.append(row("in any other state, longest", [worst["max"], None, None], number(FRAME_MS) or ""))
+
+    errors: list[Row] = []
+    lengths = [int(key) for key in cases["breaks:ours"]]
+    for length in lengths:
+        values = [
+            max(abs(error) for error in cases[f"breaks:{name}"][str(length)]) for name in ("ours", "polled", "asyncio")
+        ]
+        errors.append(row(f"{length} ms, largest error", values, "0.001"))
+
+    stall = cases["loop:ours"]
+    busiest = max(stall["requests_ms"], key=lambda do: stall["requests_ms"][do])
+    without = max(ms for do, ms in stall["requests_ms"].items() if do != "app")
+    loop = [
+        row("longest turn, idle, ms", of("loop", "idle_ms")),
+        row("longest turn in a call, ms", of("loop", "call_ms")),
+        row("longest turn in an upload, ms", [stall["upload_ms"], None, None]),
+        row(f"longest turn for a request ({busiest}), ms", [stall["requests_ms"][busiest], None, None]),
+        row("longest turn for any other request, ms", [without, None, None]),
+        row("a collection of garbage, ms", of("loop", "collection_ms")),
+        row("bytes taken per idle turn", of("loop", "bytes_per_turn"), "0"),
+    ]
+    empty = cases["start:empty"]["ms"]
+    start = [
+        row("power-on to READY, ms", of("start", "ms"), number(empty) or ""),
+        row("of it more than an empty code.py, ms", [ms and ms - empty for ms in of("start", "ms")], "0"),
+    ]
+    calls = cases["heap:ours"]
+    free = cases["protocol:ours"]["free_bytes"]
+    heap = [
+        row("free after the start, bytes", [free, None, None]),
+        row(f"free after {calls['calls']} calls, bytes", [free - (calls["before"] - calls["after"]), None, None]),
+        row("free after the start, with what measures it, bytes", of("loop", "free_after_start"), more=True),
+        row("free after a call, with what measures it, bytes", of("loop", "free_after_call"), more=True),
+    ]
+    sound = [
+        row("release of the button to the first sample, ms", of("sound", "first_sample_ms")),
+        row("samples repeated or foreign", of("sound", "extra"), "0"),
+        row("samples left out", of("sound", "missing"), "0"),
+    ]
+    put = cases["protocol:ours"]
+    protocol = [
+        row("requests per second", [put["requests_per_s"], None, None]),
+        row("prompt upload, KB/s", [put["upload_kb_per_s"], None, None], f"{USB_KB_PER_S}"),
+        row("the same file by mpremote fs cp, KB/s", [cases["mpremote:open"]["upload_kb_per_s"], None, None]),
+    ]
+    return [
+        ("From contact to light, ms", light),
+        ("Length of the break, ms", errors),
+        ("The loop", loop),
+        ("Sound", sound),
+        ("The start", start),
+        ("Memory", heap),
+        ("The protocol", protocol),
+    ]
+
+
+def host_rows(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """What depends on the computer."""
+    out = [(f"`{tool} --help`, ms", number(ms) or "") for tool, ms in result["cases"]["help_times:host"].items()]
+    for workload, name in (("settings", "settings"), ("settings_and_prompt", "settings and a prompt")):
+        runs = result["cases"]["fleet:host"].get(workload, {})
+        for count, run in runs.items():
+            times = f"{number(run['seconds'])} ({number(run['times_first'])} times one)"
+            out.append((f"{name} for {count} simulated device{'s' * (count != '1')}, s", times))
+    return out
+
+
+def table(result: dict[str, Any]) -> str:
+    """All of it in Markdown."""
+    out = ""
+    for title, group in rows(result):
+        out += f"\n**{title}**\n\n| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
+        for what, _, ours, polled, asyncio, limit, ratio in group:
+            cells = [what, *(cell or "" for cell in (ours, polled, asyncio)), limit, ratio]
+            out += f"| {' | '.join(cells)} |\n"
+    out += "\n**On the computer**\n\n| | |\n| --- | --- |\n"
+    return out + "".join(f"| {what} | {value} |\n" for what, value in host_rows(result))
+
+
+def profile_tables(profile: list[dict[str, Any]]) -> str:
+    """The time per function of each stretch that `profiling.profile` measured."""
+    out = ""
+    for stretch in profile:
+        out += f"\n**{stretch['what']}: {stretch['ms']:.2f} ms**\n\n"
+        out += "| function | calls | its own ms |\n| --- | --- | --- |\n"
+        out += "".join(f"| `{name}` | {calls:g} | {ms:.3f} |\n" for name, calls, ms in stretch["functions"])
+    return out
+
+
+def readme_section(result: dict[str, Any]) -> str:
+    """What stands between the markers in the README: the numbers that people feel."""
+    wanted = {
+        "From contact to light, ms": (
+            "idle, 99 %",
+            "idle, longest",
+            *[f"{load}, longest" for load in LOADS.values()][1:],
+        ),
+        "Length of the break, ms": ("600 ms, largest error",),
+        "The loop": ("longest turn in a call, ms", "bytes taken per idle turn"),
+        "Sound": ("samples repeated or foreign", "samples left out"),
+        "The start": ("of it more than an empty code.py, ms",),
+        "Memory": ("free after the start, bytes", f"free after {result['size']['calls']} calls, bytes"),
+        "The protocol": ("prompt upload, KB/s", "the same file by mpremote fs cp, KB/s"),
+    }
+    out = (
+        f"endcall {result['version']}, measured on {result['date']} with CircuitPython {result['runtime']} on the "
+        "emulated chip, in its own time, by\n`make bench`. Beside it are two programs as good tutorials write them "
+        "([tests/bench/baselines](tests/bench/baselines)): a polled\nloop with adafruit_debouncer, and asyncio with "
+        "keypad and adafruit_led_animation. An empty cell: no such function.\n"
+        "[Every number, plots, and where the time goes](docs/bench.md).\n\n"
+    )
+    out += "| | endcall | polled loop | asyncio |\n| --- | --- | --- | --- |\n"
+    for title, group in rows(result):
+        for what, _, ours, polled, asyncio, _, _ in group:
+            if what in wanted[title]:
+                name = f"contact to light, {what}, ms" if title.startswith("From contact") else what
+                name = f"break of {what}, ms" if title.startswith("Length") else name
+                out += f"| {name} | {ours or ''} | {polled or ''} | {asyncio or ''} |\n"
+    return out
+
+
+def put_into(readme: str, section: str) -> str:
+    """`readme` with `section` between its markers. Raises ValueError where they are not there."""
+    before, start, rest = readme.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"the README has no {START} and {END}")
+    return f"{before}{START}\n{section}{END}{after}"
+
+
+def write(result: dict[str, Any], folder: Path) -> Path:
+    """Write bench.json, plots and bench.md into `folder`; returns the page."""
+    (folder / "bench.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
+    pictures = _plots(result, folder)
+    notes = "\n".join(f"- {note}" for note in NOTES)
+    page = folder / "bench.md"
+    page.write_text(
+        f"<!-- Written by `make bench`. -->\n\n# What was measured\n\nendcall {result['version']}, {result['date']}, "
+        f"CircuitPython {result['runtime']}{' (the quick form: few samples)' if result['quick'] else ''}. "
+        "`make bench` measures it again (half an hour); `make bench-quick` tries in three minutes whether it runs.\n"
+        f"{table(result)}\n"
+        + "".join(f"\n![{said}]({path.name})\n" for path, said in pictures)
+        + f"\n## How to read it\n\n{notes}\n\n## Where the time goes\n\n{PROFILE}\n"
+        + profile_tables(result["cases"]["profile:ours"])
+    )
+    return page
+
+
+NOTES = (
+    "Times are the emulated chip's own, exact and repeatable; what stands under *On the computer* depends on it.",
+    "The limit is what physics or CircuitPython leave: sending 24 pixels, the PIO's tick of 1 us, an empty code.py, "
+    "the bus. The ratio is how many times better endcall is than the better of the two others.",
+    "An empty cell: the program has no such function. Neither of the two has settings, a protocol, a log, a self-test "
+    "or a watchdog; `mpremote fs cp` stops the program that runs, so nobody can press meanwhile.",
+    "Every press is made at a random moment, on a copy of the running Pico, so that none disturbs the next.",
+    "A computer that uploads leaves no pause here: the next request leaves in the instant an answer arrives. The "
+    "emulated flash takes no time; a real one takes 45 ms and more for 4 KB, which allows about 70 KB/s.",
+    "A thousand calls run on a clock that jumps, with stand-ins for button, speaker and relay "
+    "(`tests/bench/thousand.py`); what they leave taken is subtracted from what is free after the start. All else "
+    "happens in real emulated time on the whole product.",
+    "A collection of garbage is the floor of a stall: it walks the whole heap, and nothing in Python can divide it. "
+    "endcall collects before it is due, in turns that have nothing else to do. Who presses in just that moment waits "
+    "for its end.",
+    "The first sample comes later than in the other programs on purpose: the relay and the amplifier settle for 20 ms, "
+    "the mixer holds 64 ms twice so that a stalled loop leaves no gap, and the level rises in 30 ms.",
+)
+PROFILE = (
+    "Each function of the firmware says when it begins and ends; what that costs is subtracted. Its own time holds "
+    "what CircuitPython does for it in C. `PYTHONPATH=tests python -m bench.profiling` prints this part alone."
+)
+
+
+def _plots(result: dict[str, Any], folder: Path) -> list[tuple[Path, str]]:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = {"ours": "#0b6e4f", "polled": "#c1666b", "asyncio": "#4a5fa5"}
+    names = {"ours": "endcall", "polled": "polled loop", "asyncio": "asyncio"}
+    cases = result["cases"]
+    made = []
+
+    figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharex=True, constrained_layout=True)
+    for axis, (case, load) in zip(axes.flat, LOADS.items(), strict=True):
+        for name, colour in colours.items():
+            values = cases.get(f"{case}:{name}", {}).get("values")
+            if values:
+                shown = [min(value, 120) for value in values]
+                share = [100 * (i + 1) / len(shown) for i in range(len(shown))]
+                axis.step(shown, share, where="post", color=colour, label=names[name], linewidth=1.8)
+        axis.axvline(15, color="grey", linestyle=":", linewidth=1)
+        axis.axvline(25, color="grey", linestyle="--", linewidth=1)
+        axis.set_title(load, fontsize=10)
+        axis.set_ylim(0, 102)
+        axis.set_xlim(0, None)
+        axis.grid(alpha=0.25)
+    axes[0, 0].legend(loc="lower right", fontsize=9)
+    for axis in axes[1]:
+        axis.set_xlabel("ms from contact to light (dotted: 15 ms, dashed: 25 ms)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("% of presses")
+    made.append((folder / "bench-light.png", "How many of the presses are shown within so many milliseconds"))
+    figure.savefig(made[-1][0], dpi=100)
+
+    figure, axis = plt.subplots(figsize=(8, 4), constrained_layout=True)
+    lengths = list(cases["breaks:ours"])
+    for shift, (name, colour) in enumerate(colours.items()):
+        for place, length in enumerate(lengths):
+            errors = [abs(error) * 1000 for error in cases[f"breaks:{name}"][length]]
+            at = [place + (shift - 1) * 0.22] * len(errors)
+            label = names[name] if not place else None
+            axis.scatter(at, [max(error, 0.01) for error in errors], s=14, alpha=0.6, color=colour, label=label)
+    axis.set_yscale("log")
+    axis.axhline(100, color="grey", linestyle="--", linewidth=1)
+    axis.set_xticks(range(len(lengths)), [f"{length} ms" for length in lengths])
+    axis.set_ylabel("error of the break, us (dashed: 0.1 ms)")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=9)
+    made.append((folder / "bench-break.png", "The error of each break, by its length"))
+    figure.savefig(made[-1][0], dpi=100)
+    plt.close("all")
+    return made
