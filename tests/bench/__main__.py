@@ -32,6 +32,7 @@ PLAN: list[tuple[Callable[[str, cases.Size], dict], str]] = [
     *[(cases.light_idle, name) for name in ("asyncio", "ours", "polled")],
     *[(cases.light_collecting, name) for name in ("asyncio", "ours", "polled")],
     (cases.light_uploading, "ours"),
+    (cases.light_uploading_slowly, "ours"),
     (cases.mpremote, "open"),
     (cases.protocol, "ours"),
     *[(cases.start, name) for name in ("ours", "asyncio", "polled", "empty")],

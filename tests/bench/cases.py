@@ -42,6 +42,8 @@ class Size:
 FULL = Size(200, 100, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, prompt=closing)
 QUICK = Size(3, 2, breaks=1, lengths_ms=(50,), calls=3, starts=1, prompt=desk.tone)
 
+ERASE_MS, PROGRAM_MS = 45, 0.4  # of 4 KB, of 256 bytes
+
 Numbers = dict[str, Any]
 
 
@@ -81,7 +83,17 @@ def light_playing(name: str, size: Size) -> Numbers:
 
 def light_uploading(name: str, size: Size) -> Numbers:
     """While a prompt of 168 KB is uploaded, its beginning and its end included."""
+    return _light_uploading(subject(name).in_service(), size, 1700)
+
+
+def light_uploading_slowly(name: str, size: Size) -> Numbers:
+    """The same with a flash that takes its time: the typical values of the W25Q16JV's data sheet."""
     pico = subject(name).in_service()
+    pico.flash_takes(ERASE_MS, PROGRAM_MS)
+    return _light_uploading(pico, size, 4000)
+
+
+def _light_uploading(pico: Pico, size: Size, takes_ms: float) -> Numbers:
     requests = host_port.upload("closing.wav", closing())
     host = host_port.EagerHost(pico)
     host.hello()
@@ -92,7 +104,7 @@ def light_uploading(name: str, size: Size) -> Numbers:
             host.go(lambda: next(waiting, None))
         return pico
 
-    return spread(desk.presses(pico, size.presses, 1700 / size.presses, again=again))
+    return spread(desk.presses(pico, size.presses, takes_ms / size.presses, again=again))
 
 
 def light_elsewhere(name: str, size: Size) -> Numbers:
