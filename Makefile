@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.ready-for-bench
 PYTEST := $(BIN)/python -m pytest
 # Prints where CircuitPython for the Pico lies, after downloading it once.
 STOCK := PYTHONPATH=tests $(BIN)/python -c 'from emulator.stock import stock_uf2; print(stock_uf2())'
@@ -10,10 +11,10 @@ STOCK := PYTHONPATH=tests $(BIN)/python -c 'from emulator.stock import stock_uf2
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check emulator image bench hardware torture newcomer docs reference web clean
+.PHONY: help setup demo test quick check emulator image bench bench-quick hardware torture newcomer docs reference web clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 setup: $(READY) ## put a virtual environment with everything into .venv
 
@@ -56,8 +57,15 @@ reference: $(READY) ## write the generated pages in docs/ again
 	PYTHONPATH=tests $(BIN)/python -m web.golden
 	$(BIN)/python host_tools/web/build.py
 
-bench: ## measure on the emulated Pico (not yet)
-	@echo "make bench: not yet; the numbers that exist are asserted by make emulator" >&2; exit 1
+bench: $(BENCH_READY) ## measure on the emulated Pico, beside two programs of the usual kind (half an hour)
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(BENCH_READY) ## the same with few samples: whether it runs (three minutes)
+	PYTHONPATH=tests $(BIN)/python -m bench --quick
+
+$(BENCH_READY): $(READY) tests/bench/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
+	touch $(BENCH_READY)
 
 torture: $(READY) ## break it on purpose, for hours (ARGS=--short: for a minute; ARGS=--help)
 	PYTHONPATH=tests $(BIN)/python -m torture $(ARGS)
