@@ -234,8 +234,8 @@ def cut_once(scenario: Scenario, number: int, noise: random.Random, notes: Notes
     case = prepared(scenario)
     count = len(case.operations)
     notes.figure("operations in the scenario", count)
-    at = number * SPREAD % count
-    kind = KINDS[(number + number // count) % len(KINDS)]
+    at = (number * SPREAD + 1) % count  # the first one, alone in the short form, tears what was just begun
+    kind = KINDS[(number + number // count + 1) % len(KINDS)]
     flash = run_with_cut(None, scenario, at, kind, noise)
     assert flash is not None, "the cut did not come"
     is_twice = number % TWICE_EVERY == TWICE_EVERY - 1
