@@ -14,28 +14,11 @@ from endcall_device.lock import TRIES, Lock
 from endcall_device.upload import UploadError
 
 from .host import Host
+from .key_host import KEY, OTHER, KeyHost
 from .sound import prompt
 
-KEY, OTHER = "0f" * 32, "a1" * 32
 DOERS = [row for row in messages.REQUESTS if row[messages.EFFECT] != messages.LOOKS]
 LOOKERS = [row[0] for row in messages.REQUESTS if row[messages.EFFECT] == messages.LOOKS]
-
-
-class KeyHost(Host):
-    """A host that has a key, and signs what it sends once it has a nonce."""
-
-    def __init__(self, desk, key=KEY):
-        super().__init__(desk)
-        self.key = key
-        self.nonce = self.ok("lock")["nonce"]
-
-    def signed(self, do, payload=None, **fields):
-        self.number += 1
-        return keys.signed({"id": self.number, "do": do, **fields}, payload, self.key, self.nonce)
-
-    def ask_signed(self, do, payload=None, **fields):
-        self.send(self.signed(do, payload, **fields))
-        return self.answer()
 
 
 @pytest.fixture
@@ -197,6 +180,8 @@ def test_what_was_taken_once_is_not_taken_again(locked):
     frame = host.signed("practice", on=1)
     host.send(frame)
     assert "ok" in host.answer()
+    host.send(frame)
+    assert host.answer()["error"] == "locked"
     assert "ok" in host.ask_signed("practice", on=0)
     host.send(frame)
     assert host.answer()["error"] == "locked"

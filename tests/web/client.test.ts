@@ -40,6 +40,7 @@ class Device implements Link {
   asked: string[] = [];
   faults: Record<string, Fault> = {}; // by request, for its next answer
   refuse: Record<string, Message> = {}; // by request, an error for its next answer
+  lock: Message = { set: false };
   greeted = false;
   restartBefore = '';
   isGone = false;
@@ -91,6 +92,8 @@ class Device implements Link {
     }
     if (!this.greeted) return { answer: { error: 'hello_first', say: 'begin the connection with hello' } };
     switch (name) {
+      case 'lock':
+        return ok(this.lock);
       case 'discard':
         this.staged = {};
         return ok();
@@ -257,12 +260,24 @@ test('a refused change tells every problem', async () => {
 test('what the device refuses is told for what it is', async () => {
   const { device, client } = await connected();
   for (const [code, expected] of [
-    ['busy', 'call_in_progress'], ['read_only', 'locked'], ['full', 'invalid'], ['storage', 'damaged'],
+    ['busy', 'call_in_progress'], ['read_only', 'locked'], ['locked', 'locked'], ['wrong_key', 'locked'],
+    ['full', 'invalid'], ['storage', 'damaged'],
     ['mismatch', 'mismatch'], ['unknown', 'stranger'],
   ]) {
     device.refuse['discard'] = { error: code!, say: 'so it is' };
     await assert.rejects(client.change({ 'call.warn_s': 45 }), kind(expected!));
   }
+});
+
+test('a device with a key says so, an older one has none', async () => {
+  const { device, client } = await connected();
+  assert.equal(await client.isLocked(), false);
+  device.lock = { set: true };
+  assert.equal(await client.isLocked(), false); // not before its next start
+  device.lock = { set: true, nonce: '00'.repeat(16), left: 5 };
+  assert.equal(await client.isLocked(), true);
+  device.refuse['lock'] = { error: 'unknown', say: 'there is no request lock' };
+  assert.equal(await client.isLocked(), false);
 });
 
 test('silence, strangers and other versions are told apart', async () => {

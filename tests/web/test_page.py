@@ -419,6 +419,25 @@ def test_a_device_in_develop_mode_is_only_read(visit, bridge, desk):
     assert "endcall image" in page.text("#notices")
 
 
+def test_a_device_with_a_key_is_only_looked_at(visit, bridge, desk):
+    def lock(desk):
+        desk.app.store.prepare(desk.app.store.values, desk.app.store.prompts, "0f" * 32)
+        desk.app.store.save(desk.app.store.values, desk.app.store.prompts)
+        desk.power_cycle()
+        desk.run(200)
+
+    desk.do(lock)
+    page = visit(bridge)
+    page.connect()
+    page.until_text("#notices", "This device has a key")
+    assert "endcall command" in page.text("#notices")
+    before = rules(desk)["call.warn_s"]
+    page.setting("call.warn_s").fill("45")
+    page.write()
+    page.until_text("#notices", "not changed")
+    assert rules(desk)["call.warn_s"] == before
+
+
 def test_a_device_that_can_not_store_says_so(visit, bridge, desk):
     from endcall_device.store import StoreError
 

@@ -239,6 +239,16 @@ export class Client {
     await this.ask('test_end');
   }
 
+  /** Whether the device wants changes to be signed with its key. */
+  async isLocked(): Promise<boolean> {
+    try {
+      return 'nonce' in (await this.ask('lock')).ok;
+    } catch (error) {
+      if (error instanceof Trouble && error.kind === 'stranger') return false; // a firmware from before there were keys
+      throw error;
+    }
+  }
+
   async get(): Promise<Values> {
     return (await this.json('get')) as Values;
   }
@@ -444,6 +454,10 @@ function otherVersion(theirs: unknown): Trouble {
   );
 }
 
+/** What a device with a key means for this page, which has none. */
+export const KEYED = 'This device has a key, and this page can not sign with it.';
+export const USE_ENDCALL = 'Change it with the endcall command, on a computer that keeps its key: endcall lock status';
+
 /** The Trouble for an error answer. */
 function refusal(message: Message, payload: Uint8Array): Trouble {
   const code = String(message['error']);
@@ -460,6 +474,9 @@ function refusal(message: Message, payload: Uint8Array): Trouble {
         'After a rescue, plug it in again without holding the button. To leave develop mode, write the device anew: ' +
           'endcall image --settings FILE.toml',
       );
+    case 'locked':
+    case 'wrong_key':
+      return new Trouble('locked', KEYED, 'It can be looked at here, not changed.', USE_ENDCALL);
     case 'invalid':
     case 'full':
       return new Trouble('invalid', said, 'Nothing was changed.', '', problemsIn(payload));

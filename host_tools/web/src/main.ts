@@ -3,7 +3,7 @@
 import './style.css';
 import { unpack, usable } from './backup.ts';
 import { BackupPanel } from './backup_panel.ts';
-import { Client, type Prompt } from './client.ts';
+import { Client, KEYED, USE_ENDCALL, type Prompt } from './client.ts';
 import { VERSIONS, defaults, type Values } from './contract.ts';
 import { DeviceCard } from './device_card.ts';
 import { announce, at, count, h, notice, settle, tellTrouble } from './dom.ts';
@@ -92,6 +92,7 @@ async function connect(port: SerialPort | null): Promise<void> {
     form.rebase(values);
     setMode('device');
     log.spoken = -1;
+    if (await fresh.isLocked()) notice(LINK, 'note', KEYED, ['It can be looked at here, not changed.', USE_ENDCALL]);
     if (identity.crash) notice(LINK, 'note', 'The firmware crashed before.', [String(identity.crash)]);
     at('device-title').focus();
     announce(`Connected to ${identity.name || 'an unnamed device'}.`);
