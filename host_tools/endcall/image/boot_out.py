@@ -18,9 +18,8 @@ def boot_out(runtime_uf2: bytes, uid_hex: str, boot_py_output: str | None = "") 
     the file allocation table twice (once if there was no file) and the file's block: measured with 10.2.1.
 
     `uid_hex` is `microcontroller.cpu.uid` in 16 hex digits. Every Pico has its own, and the bootloader does not
-    tell it: an image for any Pico cannot hold the right text, and the first start of a real one rewrites the
-    file once, a second after the Pico has restarted. Pulling the cable at that moment can cost the drive; it
-    must then be flashed again.
+    tell it: an image for any Pico cannot hold the right text. A power cut while CircuitPython rewrites the file
+    can cost the drive, so the firmware's boot.py puts the number in by itself before CircuitPython compares.
 
     `boot_py_output` is what boot.py prints, with \\n at the ends of lines; None if there is no boot.py. What
     boot.py does to the drive (`disable_usb_drive`, `remount`) changes nothing. The text is that of the English
