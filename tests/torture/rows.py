@@ -15,7 +15,7 @@ RESULTS, PAGE = ROOT / "docs/torture.json", ROOT / "docs/torture.md"
 
 #: The modules with rows, in the order of the page.
 LAYERS: dict[str, tuple[str, ...]] = {
-    MODEL: ("model_power", "model_line", "model_serial", "model_files", "model_time", "model_hands"),
+    MODEL: ("model_power", "model_line", "model_serial", "model_files", "model_time", "model_hands", "model_access"),
     CHIP: ("chip_power", "chip_line", "chip_serial", "chip_life"),
 }
 
