@@ -189,8 +189,9 @@ def prepared(scenario: Scenario) -> Prepared:
 
     def whole(pico: Pico) -> tuple[list[FlashOp], Found, bytes]:
         scenario.act(pico)
-        operations = list(pico.flash_ops)
-        return operations, look(serving(pico)), pico.flash
+        operations, after = list(pico.flash_ops), pico.flash
+        pico.power_cycle()
+        return operations, look(serving(pico)), after
 
     before = scenario.start()
     old = None if scenario.act is first_start else begun_with(before, lambda pico: look(serving(pico)))

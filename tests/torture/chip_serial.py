@@ -196,8 +196,10 @@ def closed(number: int, noise: random.Random, notes: Notes) -> str:
         pico.hold_button()
         pico.after(held_ms, pico.release_button)
         pico.run(held_ms)
-        serving(pico)
+        pico.run_until(lambda: pico.usb.ready and pico.data.present, 3000, "the data port")
+        pico.run(1500)
         found = greeted(pico)
+        assert found.ask("status")["ok"]["state"] == "READY"
         never_opened(pico)
         return [p.name for p in pico.usb.ports], pico.usb.classes, found.said["access"], len(pico.flash_ops)
 
