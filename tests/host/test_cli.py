@@ -497,18 +497,19 @@ def test_ctrl_c_in_the_middle_of_sending_leaves_the_device_as_it_was(tmp_path):
         text=True,
     )
     deadline = time.monotonic() + 20
-    is_told = False
+    told_at = 0
     while process.poll() is None and time.monotonic() < deadline:
         desk.run(1)
         upload = desk.app.prompts.upload
-        if not is_told and upload and upload.at > 20_000:
-            is_told = True
+        # Python loses a Ctrl-C that falls into a callback of its garbage collection; a person presses again.
+        if upload and upload.at > told_at + 60_000:
+            told_at = upload.at
             process.send_signal(signal.SIGINT)
         time.sleep(0.0002)
     out, err = process.communicate(timeout=5)
     desk.run(50)
-    assert is_told
-    assert (process.returncode, out) == (130, "")
+    assert told_at
+    assert (process.returncode, out) == (130, ""), err
     assert "The device is as it was: what was half done is dropped." in err
     assert desk.app.prompts.upload is None, "the half of a prompt is forgotten with the link"
     assert (desk.app.prompts.table, desk.app.call.rules, desk.app.store.sequence) == before
