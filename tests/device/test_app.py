@@ -433,7 +433,7 @@ def test_a_prompt_that_can_not_be_started_opens_nothing(make_desk, monkeypatch):
         desk.press(100)
         desk.run(10)
         desk.press(100)
-        desk.run(1)  # a prompt is started in the turn after the step
+        desk.run(3)  # memory is tidied up in the turn after the step, and the prompt started in the next
         assert (desk.state, desk.app.call.fault) == ("FAULT", fault)
         desk.run(s=5)
         assert desk.line.breaks == []

@@ -34,7 +34,9 @@ from .upload import UploadError
 
 # A collection of garbage takes 14 ms of the Pico, and one by itself comes when memory is needed: under a press, say. So
 # it is done before it is due, in a turn that has nothing else to do.
-LITTER_MAX = 32  # some 1.1 KB each
+# CircuitPython does it by itself after some 21 KB, though more is free.
+LITTER_MAX = 14  # some 1.1 KB each
+LITTER_OPEN = 2  # more is collected before a prompt is opened: that takes memory, and I2SOut.play collects it anyhow
 FRAME_MS = 50  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
@@ -125,9 +127,15 @@ class App:
         """One turn: every task once, each in a few milliseconds at most."""
         parts = self.parts
         now_ms = parts.clock()
+        litter = self._litter
         if self._to_play:
-            which, self._to_play = self._to_play, None
-            self._play(which, now_ms)
+            if litter > LITTER_OPEN:
+                self.tidy()
+            else:
+                which, self._to_play = self._to_play, None
+                self._play(which, now_ms)
+            parts.feed()
+            return
         button = parts.button
         event = button.poll()
         while event is not None:
@@ -157,10 +165,10 @@ class App:
         parts.feed()
         if is_moving:
             self._litter += 1
-        elif self._litter > LITTER_MAX:
-            self.tidy()
-        else:
+        elif self._litter <= LITTER_MAX:
             parts.rest()
+        elif self._litter == litter:  # not on top of a picture, or of a prompt's start: the next turn comes at once
+            self.tidy()
 
     def tidy(self):
         """Collect garbage now, so that none is collected by itself in what comes next."""
