@@ -245,7 +245,9 @@ def readme_section(result: dict[str, Any]) -> str:
 
 
 def put_into(readme: str, section: str) -> str:
-    """`readme` with `section` between its markers. Raises ValueError where they are not there."""
+    """`readme` with `section` between its markers, which are put before the licences where they are missing."""
+    if START not in readme:
+        readme = readme.replace("## Licences\n", f"## How fast it is\n\n{START}\n{END}\n\n## Licences\n", 1)
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
