@@ -102,7 +102,7 @@ class Visit:
         """Let `ms` pass at the desk."""
         self.until(f"endcall.time.now() > {self.js('endcall.time.now()') + ms}")
 
-    def press(self, ms=60):
+    def press(self, ms=100):
         self.page.locator("#button").click(delay=ms)
 
     def pcm(self):

@@ -87,8 +87,8 @@ def test_a_warning_that_is_played(make_desk):
 
 def test_a_warning_that_is_cut_short_by_the_closing_does_not_count_as_it(make_desk):
     desk = make_desk({**QUICK, "prompt.warning": "warning.wav"})
-    desk.press(50)
-    desk.press(50)
+    desk.press(80)
+    desk.press(80)
     assert desk.state == "ENFORCE"
     desk.run_until("RELEASE")
     assert desk.heard.endswith(CLOSING[44:])
@@ -533,7 +533,7 @@ def test_a_press_is_shown_in_the_turn_in_which_it_is_seen(make_desk):
         desk.run(1)
         assert len(desk.frames) > before
         assert desk.frames[before][0] == desk.clock.total_ms
-        desk.run(20)
+        desk.run(80)
         desk.button.release()
         desk.run(1)
         if state == "WARN":  # that was the second press: begin again, and let time go on
@@ -542,7 +542,7 @@ def test_a_press_is_shown_in_the_turn_in_which_it_is_seen(make_desk):
             desk.run(200)
             desk.press(1010)
             desk.run_until("READY")
-            desk.press(50)
+            desk.press(80)
             desk.run_until("WATCH")
 
 
@@ -646,10 +646,10 @@ def test_no_flash_is_written_while_a_prompt_plays_or_the_line_is_open(make_desk,
     desk = make_desk({**QUICK, **changes, "call.recover_s": 1})
     watch = Watch(desk, monkeypatch)
     for number in range(60):  # so that the NVM fills up, too
-        desk.press(20)
+        desk.press(80)
         if number % 10 == 0:
             desk.run(5)
-            desk.press(20)
+            desk.press(80)
             desk.run_until("RECOVER")
             desk.run_until("READY")
         else:
@@ -682,7 +682,7 @@ def test_an_incident_waits_until_the_fading_prompt_is_silent(make_desk, monkeypa
 
 def test_in_service_an_incident_costs_no_erase(desk):
     for _ in range(20):
-        desk.press(20)
+        desk.press(80)
         desk.press(1010)
         desk.run(120)
     assert len(desk.incidents()) == 20
@@ -914,8 +914,20 @@ def test_a_chattering_button_is_one_that_is_held_until_it_is_quiet(make_desk):
     desk.run(3100)
     assert desk.state == "READY"
     desk.run(s=1)
-    desk.press(50)
+    desk.press(80)
     assert desk.state == "WARN", "quiet again, it is believed again"
+
+
+def test_taps_that_are_too_short_for_a_finger_are_chatter_sooner(make_desk):
+    desk = make_desk({"call.min_warn_s": 0})
+    desk.press(40)
+    desk.run(100)
+    assert (desk.state, desk.app.call.is_down) == ("WARN", False), "one may be"
+    desk.press(40)
+    assert desk.app.call.is_down, "felt, and obeyed no more"
+    desk.run(3100)
+    assert desk.state == "WARN"
+    assert not desk.app.call.is_down
 
 
 def test_five_quick_presses_are_still_a_hands(make_desk):

@@ -14,11 +14,11 @@ from endcall_core import call, settings, ticks
 from torture.fault import MODEL, Fault, Notes
 from torture.flash_desk import Flash, FlashDesk, fresh
 
-SCAN_MS, LOOKS = 2, 3  # as endcall_device.button sets CircuitPython's keypad
+SCAN_MS, LOOKS = 1, 5  # as endcall_device.button sets CircuitPython's keypad; a test compares them
 
 
 class Keypad(parts.Button):
-    """The contact as CircuitPython's keypad reports it: looked at every 2 ms, counted up and down to 3."""
+    """The contact as CircuitPython's keypad reports it: looked at every ms, counted up and down to 5."""
 
     def __init__(self, clock: parts.Clock) -> None:
         super().__init__(clock)
@@ -86,7 +86,7 @@ def held_at_boot(number: int, noise: random.Random, notes: Notes) -> str:
     desk.button.release()
     desk.run(300)
     assert desk.state == "READY"
-    desk.press(50)
+    desk.press(80)
     assert desk.state in ("WARN", "ENFORCE")
     return "no action; over 10 s: fault button_stuck; a press after the release works"
 
@@ -96,7 +96,7 @@ def stuck(number: int, noise: random.Random, notes: Notes) -> str:
     desk = _desk(noise=noise)
     desk.run(200)
     for _ in range(noise.randrange(4)):
-        desk.press(40)
+        desk.press(80)
         desk.run(noise.randrange(1, 2500))
     is_releasing = desk.state in ("RELEASE", "CONFIRM")
     breaks = len(desk.line.breaks)
@@ -116,7 +116,7 @@ def chatter(hz: int, is_random: bool, number: int, noise: random.Random, notes: 
     desk = _desk(noise=noise, as_delivered=True)
     desk.run(200)
     if noise.random() < 0.5:
-        desk.press(40)
+        desk.press(80)
         desk.run(noise.randrange(700))
     breaks = len(desk.line.breaks)
     went = _actions(desk)
@@ -128,15 +128,18 @@ def chatter(hz: int, is_random: bool, number: int, noise: random.Random, notes: 
         if ms % 4 == 0:
             desk.clock.advance(4)
             desk.app.turn()
-    felt = sum(1 for state in went if state == "FAULT")
-    notes.figure("faults in a minute", felt)
-    assert len(desk.line.breaks) == breaks, "the line was opened by a chattering button"
-    limits = sum(1 for state in went[1:] if state in ("WARN", "ENFORCE"))
-    notes.figure("steps of a call in a minute", limits)
-    stored = len(desk.incidents())
-    notes.figure("incidents in a minute", stored)
-    assert limits <= 2, "more than the first press and what it began"
-    assert stored <= 1
+    began_by_hand = went[0] == "ENFORCE"
+    opened = len(desk.line.breaks) - breaks
+    needs_warning = desk.app.call.rules["call.warnings_required"] > 0
+    notes.figure("faults in a minute", sum(1 for state in went if state == "FAULT"))
+    notes.figure("steps of a call in a minute", sum(1 for state in went[1:] if state in ("WARN", "ENFORCE")))
+    notes.figure("incidents in a minute", len(desk.incidents()))
+    # Without a warning one press ends a call, and contacts that close as long and as often as a finger are no other.
+    assert opened == 0 or began_by_hand or (is_random and not needs_warning), "the line was opened by the switch"
+    assert opened <= 2
+    if not is_random:
+        assert sum(1 for state in went[1:] if state in ("WARN", "ENFORCE")) <= 2, "more than the first press"
+        assert len(desk.incidents()) <= 1
     desk.button.release()
     _pass(desk, 4_000, notes)
     return f"ends in {desk.state}"
@@ -147,7 +150,7 @@ def overflow(number: int, noise: random.Random, notes: Notes) -> str:
     desk = _desk()
     desk.run(200)
     for _ in range(noise.randrange(3)):
-        desk.press(40)
+        desk.press(80)
         desk.run(noise.randrange(1, 1500))
     before = desk.state
     went = _actions(desk)
@@ -181,7 +184,7 @@ def lying_sense(how: str, number: int, noise: random.Random, notes: Notes) -> st
     desk.run(noise.randrange(200, 1500))
     for _ in range(8):
         if desk.state in ("READY", "WARN", "WATCH"):
-            desk.press(40)
+            desk.press(80)
         desk.run(300)
         if desk.state in ("ENFORCE", "FAULT"):
             break
@@ -218,7 +221,7 @@ def _row(name: str, what: str, how: str, expected: str, once: Callable, long: in
     return Fault(f"hands: {name}", _GROUP, MODEL, what, how, expected, once, long, short)
 
 
-_CHATTER = "a minute of it, through CircuitPython's debouncing (2 ms, 3 looks), from READY or from within a call"
+_CHATTER = "a minute of it, through CircuitPython's debouncing (1 ms, 5 looks), from READY or from within a call"
 
 FAULTS = [
     _row(
@@ -234,9 +237,9 @@ FAULTS = [
     _row(
         "chatter",
         "the switch chatters at random",
-        f"{_CHATTER}; closed 40 to 60 % of the time (a contact that closes for 6 ms less than once a second "
-        "is a press for any software)",
-        _ONE,
+        f"{_CHATTER}; closed 40 to 60 % of the time, by a coin every ms; 0 to 2 warnings required",
+        "the line is not opened by it where a warning is required; where none is, contacts that close as long and as "
+        "often as a finger are one, and end a call or two in that minute",
         partial(chatter, 1000, True),
         300,
         2,

@@ -44,6 +44,7 @@ RESTART_MS = 200  # from the answer that promises a restart until it: the answer
 CRASHES_MAX = 3  # in a row: then the device says so and ends no more calls
 PRACTICE_S = 3600  # practice ends by itself
 CHATTER_PRESSES, CHATTER_EVERY_MS = 5, 500  # more at once, or for long more often: no hand's, the switch chatters
+TAP_MS, TAP_WEIGHT = 60, 4  # few fingers are quicker: such a press counts for as many more
 QUIET_MS = 3000  # a chattering switch is believed again after this long without an edge
 TRUST_S = 600  # a start that has lasted this long begins a new row; then the service window closes by itself, too
 
@@ -195,6 +196,8 @@ class App:
                 self._counted_ms = at_ms
                 self._presses = 0
             self._presses = min(self._presses, CHATTER_PRESSES) + 1
+        elif ticks.diff(at_ms, self._edge_ms) < TAP_MS:
+            self._presses += TAP_WEIGHT
         self._edge_ms = at_ms
         self._is_contact_closed = event == machine.BUTTON_DOWN
         if self._is_chattering:
