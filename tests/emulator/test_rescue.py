@@ -122,7 +122,7 @@ def test_a_damaged_module_is_mended_in_place(stock_uf2, tmp_path):
     code, out, err = rescue(pico, tmp_path)
     assert code == 0, err
     assert f"damaged: {path}" in err
-    assert "40 compared, 1 wrong, 1 mended" in out
+    assert f"{len(firmware_files())} compared, 1 wrong, 1 mended" in out
     begin, size = file_offset(drive, path), len(firmware_files()[path])
     own = set(range(begin, begin + size, FLASH_BLOCK))
     erased = {op.address - DRIVE_OFFSET for op in pico.flash_ops[began:] if op.kind == "erase"}

@@ -68,7 +68,7 @@ class Desk:
             self.arrived.clear()
             try:
                 await asyncio.wait_for(self.arrived.wait(), within_s)
-            except TimeoutError:
+            except asyncio.TimeoutError:  # noqa: UP041 - on CircuitPython it is not the built-in one
                 return None
         return self.gestures.pop(0)
 
