@@ -310,7 +310,14 @@ def mpremote(name: str, size: Size) -> Numbers:
     with tempfile.TemporaryDirectory() as folder, pico.console_pty() as path:
         file = Path(folder, "closing.wav")
         file.write_bytes(prompt)
-        command = [sys.executable, "-m", "mpremote", "connect", path, "resume", "fs", "cp", "-f", str(file), ":closing.wav"]
+        copy = [
+            "fs",
+            "cp",
+            "-f",
+            str(file),
+            ":closing.wav",
+        ]  # -f: else it trips over CircuitPython's word for "no file"
+        command = [sys.executable, "-m", "mpremote", "connect", path, "resume", *copy]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         pico.run_until(lambda: pico.usb.console.received, within_ms=60_000, what="mpremote")
         began = pico.now_ms
