@@ -30,7 +30,15 @@ sys.path.insert(0, str(ROOT / "tests"))
 from docs import pages, reader  # noqa: E402
 
 #: In the order in which somebody new reads them.
-READS = ("README.md", "docs/guide.md", "docs/receptionist.md", "docs/fleet.md", "docs/flash.md", "CONTRIBUTING.md")
+READS = (
+    "README.md",
+    "docs/guide.md",
+    "docs/receptionist.md",
+    "docs/fleet.md",
+    "docs/flash.md",
+    "docs/access.md",
+    "CONTRIBUTING.md",
+)
 IN_CLONE = (pages.CHECKOUT, pages.CHECKOUT_CTRL_C)
 AT_DEVICE = (pages.DEVICE, pages.TERMINAL, pages.CTRL_C)
 INSTALL_S = 1200.0  # for the packages to be downloaded

@@ -254,16 +254,16 @@ def heap(name: str, size: Size) -> Numbers:
 
 
 def sound(name: str, size: Size) -> Numbers:
-    """From the press that enforces to the first sample that is not zero, and the samples beside those of the file."""
+    """From the press that enforces to the first sample of the file, and the samples beside those of the file."""
     pico = subject(name, prompt=size.prompt()).in_service()
     wanted = desk.samples_of(size.prompt())
     desk.warn(pico)
     released = pico.now_ns + 150e6  # the step is taken when the button is let go
     began = desk.enforce(pico)
     pico.run_until(lambda: pico.line.breaks(), within_ms=12_000, what="the line opening")
-    heard = pico.sound(began)
-    first = next(at for at, sample in zip(heard.times_ns, heard.left, strict=True) if sample)
-    return {"first_sample_ms": round((first - released) / 1e6, 3), **desk.compare(heard, wanted)}
+    # What goes out before is not sound: the frames that were cut in two or left over when the clocks began.
+    compared = desk.compare(pico.sound(began), wanted)
+    return {"first_sample_ms": round((compared.pop("began_ns") - released) / 1e6, 3), **compared}
 
 
 # --- the start ------------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def mpremote(name: str, size: Size) -> Numbers:
             "-f",
             str(file),
             ":closing.wav",
-        ]  # -f: else it trips over CircuitPython's word for "no file"
+        ]  # -f: without comparing first
         command = [sys.executable, "-m", "mpremote", "connect", path, "resume", *copy]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         pico.run_until(lambda: pico.usb.console.received, within_ms=60_000, what="mpremote")

@@ -166,7 +166,7 @@ def compare(heard: Recording, wanted: list[int]) -> dict[str, float]:
     """The decoded sound beside the samples of the file, from where a fade-in is over to the end.
 
     Returns how many samples were repeated or foreign (`extra`), left out (`missing`), the pauses of the clocks
-    (`gaps`), and how much of the file was compared (`compared`, 0..1).
+    (`gaps`), how much of the file was compared (`compared`, 0..1), and when its first sample sounded (`began_ns`).
     """
     got = list(heard.left)
     start = first = -1
@@ -174,7 +174,8 @@ def compare(heard: Recording, wanted: list[int]) -> dict[str, float]:
         if _is_mark(wanted, first) and (start := _find(wanted[first : first + SYNC], got)) >= 0:
             break
     if start < 0:
-        return {"extra": float("nan"), "missing": float("nan"), "gaps": float("nan"), "compared": 0.0}
+        nothing = float("nan")
+        return {"extra": nothing, "missing": nothing, "gaps": nothing, "compared": 0.0, "began_ns": nothing}
     extra = missing = 0
     i, j = start, first
     while j < len(wanted) and i < len(got):
@@ -192,6 +193,7 @@ def compare(heard: Recording, wanted: list[int]) -> dict[str, float]:
         "missing": missing + len(wanted) - j,
         "gaps": len(gaps),
         "compared": 1 - first / len(wanted),
+        "began_ns": heard.times_ns[start] - first * 1e9 / heard.rate,
     }
 
 

@@ -92,7 +92,7 @@ def rows(result: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     empty = cases["start:empty"]["ms"]
     start = [
         row("power-on to READY, ms", of("start", "ms"), number(empty) or ""),
-        row("of it more than an empty code.py, ms", [ms and ms - empty for ms in of("start", "ms")], "0"),
+        row("power-on to READY, over an empty code.py, ms", [ms and ms - empty for ms in of("start", "ms")], "0"),
     ]
     calls = cases["heap:ours"]
     free = cases["protocol:ours"]["free_bytes"]
@@ -223,7 +223,7 @@ def readme_section(result: dict[str, Any]) -> str:
         "Length of the break, ms": ("600 ms, largest error",),
         "The loop": ("longest turn in a call, ms", "bytes taken per idle turn"),
         "Sound": ("samples repeated or foreign", "samples left out"),
-        "The start": ("of it more than an empty code.py, ms",),
+        "The start": ("power-on to READY, over an empty code.py, ms",),
         "Memory": ("free after the start, bytes", f"free after {result['size']['calls']} calls, bytes"),
         "The protocol": ("prompt upload, KB/s", "the same file by mpremote fs cp, KB/s"),
     }

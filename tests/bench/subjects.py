@@ -151,9 +151,12 @@ def thousand_calls(calls: int) -> Subject:
 
 
 def open_drive() -> Subject:
-    """CircuitPython whose drive belongs to its REPL, as `mpremote` needs it."""
+    """CircuitPython whose drive belongs to its REPL, as `mpremote` needs it.
+
+    The file that it copies to is there: mpremote does not understand CircuitPython's word for "no such file".
+    """
     boot = "import storage\nstorage.disable_usb_drive()\n"
-    return Subject("open drive", _drive({"boot.py": boot.encode(), "code.py": b""}))
+    return Subject("open drive", _drive({"boot.py": boot.encode(), "code.py": b"", "closing.wav": b"another"}))
 
 
 def _put(source: str, old: str, new: str) -> str:
