@@ -200,7 +200,7 @@ def on_a_copy(pico: Pico, scenario: Callable[[Pico, Notes], str], notes: Notes) 
     return seen
 
 
-def warn(pico: Pico, ms: float = 60) -> None:
+def warn(pico: Pico, ms: float = 80) -> None:
     """The first press; a second one counts from now on."""
     from emulator import button
 
@@ -209,7 +209,7 @@ def warn(pico: Pico, ms: float = 60) -> None:
     pico.run(ms)
 
 
-def enforce(pico: Pico, ms: float = 60) -> None:
+def enforce(pico: Pico, ms: float = 80) -> None:
     """The second press."""
     pico.press(ms)
     pico.run(ms)

@@ -27,7 +27,7 @@ CALLS = 25  # of a try
 PROMPT_MS = 200
 FLASH_MS = VALUES["release.flash_ms"]
 SHOWN_MS = 25  # within which a press is acknowledged: design target
-PRESS_MS = 40
+PRESS_MS = 80  # a shorter one counts for more
 FELT_MS = 160  # until a press is no longer shown
 
 # --- calls ---------------------------------------------------------------------------------------------------------
@@ -166,9 +166,9 @@ def practice(number: int, noise: random.Random, notes: Notes) -> str:
         host.ask("practice", on=1)
         written = len(pico.flash_ops)
         pico.run(noise.uniform(100, 200))
-        pico.press(60)
+        pico.press(80)
         pico.run(FELT_MS)
-        pico.press(60)
+        pico.press(80)
         pico.run(60)
         pico.run_until(lambda: host.ask("status")["ok"]["state"] == "READY", 3000, "READY again")
         pico.run(1200)  # CircuitPython writes what it holds back after a second

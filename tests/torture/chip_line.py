@@ -225,7 +225,7 @@ def _live(pico: Pico) -> None:
     host = greeted(pico)
     host.ask("stage", values={"call.warn_s": 44})
     host.ask("commit")
-    pico.press(60)
+    pico.press(80)
     pico.run(200)
     pico.press(560)
     pico.run(760)

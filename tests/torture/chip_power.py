@@ -68,7 +68,7 @@ def cancel(pico: Pico) -> None:
     """An incident: a limit that is cancelled."""
     serving(pico)
     pico.run(100)  # a button that is down sooner counts as held since the start
-    pico.press(60)
+    pico.press(80)
     pico.run(180)
     pico.press(VALUES["button.hold_ms"] + 40)
     pico.run(VALUES["button.hold_ms"] + 120)
