@@ -42,7 +42,8 @@ FELT = 8
 
 
 def _scaled(colour, factor, whole):
-    return tuple([part * factor // whole for part in colour])
+    red, green, blue = colour
+    return (red * factor // whole, green * factor // whole, blue * factor // whole)
 
 
 def _breathe(since_ms, in_ms, out_ms, is_reduced):
@@ -184,30 +185,44 @@ def _paint(out, arcs, plus, rules):
     dots dark.
     """
     arcs.insert(0, (0, len(out) // 3, DARK))
-    if plus:
-        arcs = [(first, count, tuple([min(255, part + plus) for part in colour])) for first, count, colour in arcs]
     factor, whole, limit_ma = rules["ring.brightness_pct"], 100, rules["ring.current_limit_ma"]
     most = 0
     for _, count, colour in arcs:
-        most += count * sum(colour)
+        most += count * (sum(colour) + 3 * plus)
     if most * CHANNEL_MA * factor > 25500 * limit_ma:
         for first, count, colour in arcs:
-            _fill(out, first, count, colour)
+            _fill(out, first, count, colour, plus, 1, 1)
         ma = current_ma(out) * factor // 100
         if ma > limit_ma:
             factor, whole = factor * limit_ma, 100 * ma
     for first, count, colour in arcs:
-        _fill(out, first, count, [part and max(1, part * factor // whole) for part in colour])
+        _fill(out, first, count, colour, plus, factor, whole)
 
 
-def _fill(out, first, count, colour):
-    """Paint `count` pixels clockwise from `first`, around 12 o'clock if need be."""
+def _fill(out, first, count, colour, plus, factor, whole):
+    """Paint `count` pixels clockwise from `first`, around 12 o'clock if need be.
+
+    Little memory is taken, and no list: what a picture litters is collected in turns that somebody's press may meet.
+    """
+    red, green, blue = colour
+    if plus:
+        red, green, blue = min(255, red + plus), min(255, green + plus), min(255, blue + plus)
+    red = red and max(1, red * factor // whole)
+    green = green and max(1, green * factor // whole)
+    blue = blue and max(1, blue * factor // whole)
     pixels = len(out) // 3
     first %= pixels
+    if count == 1:
+        first *= 3
+        out[first] = red
+        out[first + 1] = green
+        out[first + 2] = blue
+        return
     over = max(0, first + count - pixels)
-    out[3 * first : 3 * (first + count - over)] = bytes(colour) * (count - over)
+    colour = bytes((red, green, blue))
+    out[3 * first : 3 * (first + count - over)] = colour * (count - over)
     if over:
-        out[: 3 * over] = bytes(colour) * over
+        out[: 3 * over] = colour * over
 
 
 def current_ma(out):

@@ -15,7 +15,7 @@ slots()               `endcall_base.Slots`, loaded; it knows which application r
 restart(how)          restarts the chip at once; `how`: "restart", "bootloader", "close" (it ends the service window)
 feed()                tells the watchdog that every task had its turn
 tidy()                collects garbage; called when a turn found nothing to do, now and then
-rest()                gives the processor up for a millisecond; called when a turn found nothing to move on the port
+rest()                gives the processor up for two milliseconds; called when a turn found nothing to move on the port
 crashes, forgive()    how often in a row the firmware crashed before this start; called after ten good minutes
 lock                  `lock.Lock` where a device key is set, else None
 identity              dict for `hello`: runtime, serial, access
@@ -35,8 +35,9 @@ from .upload import UploadError
 # A collection of garbage takes 14 ms of the Pico, and one by itself comes when memory is needed: under a press, say. So
 # it is done before it is due, in a turn that has nothing else to do.
 # CircuitPython does it by itself after some 21 KB, though more is free.
-LITTER_MAX = 14  # some 1.1 KB each
-LITTER_OPEN = 2  # more is collected before a prompt is opened: that takes memory, and I2SOut.play collects it anyhow
+LITTER_MAX = 24  # some 0.7 KB each: a picture
+LITTER_STEP = 2  # a step of the call, or a turn that moved bytes on the port
+LITTER_OPEN = 3  # more is collected before a prompt is opened: that takes memory, and I2SOut.play collects it anyhow
 FRAME_MS = 50  # between two pictures while nothing happens; a press is shown at once
 HANDSET_MS = 100  # the handset is down when its sense says so for this long while the line is open
 COMPACT_RETRY_MS = 600000
@@ -165,7 +166,7 @@ class App:
         self._keep_house(now_ms)
         parts.feed()
         if is_moving:
-            self._litter += 1
+            self._litter += LITTER_STEP
         elif self._litter <= LITTER_MAX:
             parts.rest()
         elif self._litter == litter:  # not on top of a picture, or of a prompt's start: the next turn comes at once
@@ -180,7 +181,7 @@ class App:
         before = self.call
         self.call, actions = machine.step(before, event, now_ms, arg)
         self._is_still = False
-        self._litter += 1
+        self._litter += LITTER_STEP
         if self.call.state != before.state or self.call.is_down != before.is_down:
             self._show(now_ms)  # before anything that takes time: a press is acknowledged at once
         self._carry_out(actions, now_ms)

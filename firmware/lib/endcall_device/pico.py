@@ -101,7 +101,7 @@ def _slots(running):
 
 
 def _rest():
-    time.sleep(0.001)
+    time.sleep(0.002)  # CircuitPython 10 counts out a sleep of 1 ms with the processor running; half of this it sleeps
 
 
 def _restart(how):
