@@ -128,6 +128,9 @@ def passes(sent: list[tuple[int, int]]) -> int:
 
 MODES = {"flash": 1500, "hangup": 6000}  # what is set: the longest flash, and a hold of 6 s
 LIMIT_MS = {"flash": 1500, "hangup": 6000 + 50}
+STALL_MS = 400
+#: How much later mode hangup closes where nothing turns at the end of its hold: the last renewal, or the stall.
+AFTER_MS = {"hang": 1000, "exception": 1000, "stall": STALL_MS}
 
 
 @cache
@@ -175,8 +178,8 @@ def in_release(what: str, mode: str, number: int, noise: random.Random, notes: N
     assert closed_ms is not None, "the line stays open"
     meter = getattr(desk, "closed_ms", None) or closed_ms  # while nothing ran, `_Faults` looked
     notes.figure(f"ms open in mode {mode}", meter - opened_ms)
-    renewed_ms = 1000 if mode == "hangup" and what in ("hang", "exception") else 0
-    assert meter - opened_ms <= LIMIT_MS[mode] + 20 + renewed_ms
+    late_ms = AFTER_MS.get(what, 0) if mode == "hangup" else 0
+    assert meter - opened_ms <= LIMIT_MS[mode] + 20 + late_ms
     if what in ("hang", "exception"):
         notes.figure("ms until closed after the renewals stopped", meter - fault_ms)
         assert meter - fault_ms <= (1100 if mode == "hangup" else 1500)
@@ -230,7 +233,7 @@ class _Faults:
     @classmethod
     def stall(cls, desk: FlashDesk, noise: random.Random) -> None:
         """As a flash erase with the interrupts off: 45 to 400 ms without a turn."""
-        cls._dead(desk, noise.randrange(45, 401))
+        cls._dead(desk, noise.randint(45, STALL_MS))
 
     @staticmethod
     def mash(desk: FlashDesk, noise: random.Random) -> None:
