@@ -31,12 +31,12 @@ class FlashChip:
     "AC electrical characteristics"). The CPU waits with interrupts off, as on the board.
     """
 
-    def __init__(self, ssi: Any, flash: Any, clock: Any, engine: Any) -> None:
+    def __init__(self, ssi: Any, flash: Any, clock: Any, loop: Any) -> None:
         self.ops: list[FlashOp] = []
         self.erase_ms = 0.0
         self.program_ms = 0.0
         self.power_lost = False
-        self._ssi, self._flash, self._clock, self._engine = ssi, flash, clock, engine
+        self._ssi, self._flash, self._clock, self._loop = ssi, flash, clock, loop
         self._busy_until = 0.0
         self._fails_at: int | None = None
         self._torn_bytes = 0
@@ -83,7 +83,7 @@ class FlashChip:
             after = bytes(self._flash[address : address + size])
             self._flash[address : address + size] = self._torn(before, after)
             self.power_lost = True
-            self._engine.stop()
+            self._loop.stop()
             return
         self.ops.append(FlashOp(self._clock.nanos, kind, address, size))
         self._busy_until = self._clock.nanos + takes_ms * 1e6

@@ -198,10 +198,10 @@ class Pico:
 
     def __init__(self, flash: bytes | bytearray, *, quick: bool = True) -> None:
         self._quick = quick
-        self._device: Any = BaseDevice(board=BoardSpec(mcu=cast(Any, corrected_rp2040), image=os.devnull))
+        chip, self._loop = corrected_rp2040()
+        self._device: Any = BaseDevice(board=BoardSpec(mcu=cast(Any, lambda _: chip), image=os.devnull))
         self._mcu: Any = self._device.mcu
         self._clock: Any = self._mcu.clock
-        self._engine: Any = self._clock.engine
         if len(flash) > FLASH_SIZE:
             raise ValueError(f"{len(flash)} bytes do not fit a Pico's {FLASH_SIZE}")
         self._mcu.flash[: len(flash)] = flash
@@ -213,7 +213,7 @@ class Pico:
         ring = Ws2812(PIN_RING, color_order="GRB", on_pixels=self._on_pixels)
         ring.attach(self._mcu)
         self._listener = I2sListener(self._mcu.gpio, self._clock, PIN_BCLK, PIN_LRCLK, PIN_DATA)
-        self._flash = FlashChip(self._mcu.ssi, self._mcu.flash, self._clock, self._engine)
+        self._flash = FlashChip(self._mcu.ssi, self._mcu.flash, self._clock, self._loop)
         self.usb = UsbHost(self._mcu)
         self.usb.on_chip_reset = self._pins_after_reset
         self.line = Line(self)
@@ -261,15 +261,15 @@ class Pico:
 
     def run(self, ms: float) -> None:
         """Let `ms` of emulated time pass."""
-        engine = self._engine
+        loop = self._loop
         if self._flash.power_lost:
             raise RuntimeError("the Pico has no power: call power_cycle() first")
-        engine.stopped = False
-        alarm = self._clock.create_alarm(engine.stop)
+        loop.stopped = False
+        alarm = self._clock.create_alarm(loop.stop)
         alarm.schedule(ms * 1e6)
         try:
-            while not engine.stopped:
-                engine.batch()
+            while not loop.stopped:
+                loop.batch()
         finally:
             alarm.cancel()
         if self._flash.power_lost:
