@@ -1,6 +1,6 @@
 """What runs for every instruction of the emulated chip: the loop, and the two parts that CircuitPython asks most.
 
-Plain Python that `native.py` compiles, with the types of `loop.pxd`, where it can: twenty times as fast.
+Plain Python that `native.py` compiles, with the types of `loop.pxd`, where it can: ten times as fast.
 """
 
 from rp2040py.peripherals.pio_registers import WaitType
