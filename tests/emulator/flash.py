@@ -1,7 +1,7 @@
 """The Pico's flash chip: lists what is erased and programmed, takes its time, and can lose power."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ERASE_SECTOR, ERASE_BLOCK, PROGRAM, READ_STATUS = 0x20, 0xD8, 0x02, 0x05
@@ -11,16 +11,27 @@ PAGE = 256
 
 @dataclass(frozen=True)
 class FlashOp:
-    """One command to the flash: `kind` is "erase" or "program"; `address` and `size` in bytes."""
+    """One command to the flash: `kind` is "erase" or "program"; `address` and `size` in bytes; then `after` is there."""
 
     ns: float
     kind: str
     address: int
     size: int
+    after: bytes = field(default=b"", repr=False, compare=False)
 
 
 class PowerLost(Exception):  # noqa: N818 - it reads as what happened
     """The power went away at the flash operation that the test had named."""
+
+
+def torn(before: bytes, after: bytes, torn_bytes: int, noise: random.Random | None = None) -> bytes:
+    """What an operation leaves that is cut short; see `FlashChip.fail_at`."""
+    if noise is None:
+        return after[:torn_bytes] + before[torn_bytes:]
+    done, one, other = (noise.getrandbits(8 * len(after)) for _ in range(3))
+    done = noise.choice((done, done & one & other, done | one | other))  # a half of the bits, few, or most
+    old, new = int.from_bytes(before, "little"), int.from_bytes(after, "little")
+    return (old & ~done | new & done).to_bytes(len(after), "little")
 
 
 class FlashChip:
@@ -81,22 +92,14 @@ class FlashChip:
             before = bytes(self._flash[address : address + size])
             self._apply()
             after = bytes(self._flash[address : address + size])
-            self._flash[address : address + size] = self._torn(before, after)
+            self._flash[address : address + size] = torn(before, after, self._torn_bytes, self._noise)
             self.power_lost = True
             self._loop.stop()
             return
-        self.ops.append(FlashOp(self._clock.nanos, kind, address, size))
-        self._busy_until = self._clock.nanos + takes_ms * 1e6
+        began_ns = self._clock.nanos
+        self._busy_until = began_ns + takes_ms * 1e6
         self._apply()
-
-    def _torn(self, before: bytes, after: bytes) -> bytes:
-        """What an operation leaves that is cut short."""
-        if self._noise is None:
-            return after[: self._torn_bytes] + before[self._torn_bytes :]
-        done, one, other = (self._noise.getrandbits(8 * len(after)) for _ in range(3))
-        done = self._noise.choice((done, done & one & other, done | one | other))  # a half of the bits, few, or most
-        old, new = int.from_bytes(before, "little"), int.from_bytes(after, "little")
-        return (old & ~done | new & done).to_bytes(len(after), "little")
+        self.ops.append(FlashOp(began_ns, kind, address, size, bytes(self._flash[address : address + size])))
 
     def _byte(self, out: int) -> int:
         answer = self._shift(out)
