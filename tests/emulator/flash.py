@@ -11,7 +11,7 @@ PAGE = 256
 
 @dataclass(frozen=True)
 class FlashOp:
-    """One command to the flash: `kind` is "erase" or "program"; `address` and `size` in bytes; then `after` is there."""
+    """One command: `kind` is "erase" or "program"; `address` and `size` in bytes; `after` is what is there then."""
 
     ns: float
     kind: str
