@@ -101,4 +101,7 @@ def tries(fault: Fault, result: Result, count: int) -> None:
 
 def _said(error: Exception) -> str:
     at = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {str(error)[:300]} ({at.name}, line {at.lineno})"
+    said = str(error).strip()
+    if len(said) > 300:  # where it happened stands at the end
+        said = f"{said[:120]} … {said[-180:]}"
+    return f"{type(error).__name__}: {said} ({at.name}, line {at.lineno})"
