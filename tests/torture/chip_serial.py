@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 from functools import cache, partial
 from itertools import pairwise
@@ -135,6 +137,26 @@ def modem(pico: Pico, noise: random.Random) -> None:
         pico.run(20)
 
 
+def two_hosts(pico: Pico, noise: random.Random) -> None:
+    """Two programs have the same port open; what they send arrives mixed, in pieces, and each reads some answers."""
+    asked = ("status", "check", "get", "log", "prompts")
+    left = [bytearray().join(wire.frame({"id": 99, "do": noise.choice(asked)}) for _ in range(40)) for _ in range(2)]
+    with pico.data_pty() as path:
+        hosts = [os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK) for _ in range(2)]
+        while any(left):
+            one = noise.randrange(2)
+            piece = noise.randrange(1, 60)
+            os.write(hosts[one], left[one][:piece])
+            del left[one][:piece]
+            pico.run(noise.uniform(0.2, 5))
+            with contextlib.suppress(BlockingIOError):
+                os.read(hosts[noise.randrange(2)], noise.randrange(1, 200))
+        _until_taken(pico)
+        for host in hosts:
+            os.close(host)
+    pico.run(100)
+
+
 ATTACKS = {
     garbage: f"{GARBAGE:,} bytes of garbage",
     long_lines: f"{SOME:,} bytes that look like JSON and never end",
@@ -145,6 +167,7 @@ ATTACKS = {
     dtr: "DTR dropped and raised in the middle of requests",
     slowly: "a byte per second",
     modem: "what ModemManager sends to find modems, at three speeds",
+    two_hosts: "two programs with the same port open, their requests mixed in pieces",
 }
 
 
