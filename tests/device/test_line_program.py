@@ -21,7 +21,7 @@ from endcall_device.line_hold import RENEW_EVERY_MS, RENEW_MS, Renewal
 
 PASS = 100  # cycles
 CLOSED, OPEN = 0, 1
-START_AT, PASS_AT, CLOSE_AT = 0, 3, 9  # instructions
+START_AT, PASS_AT, CLOSE_AT = 1, 4, 0  # instructions
 BITS = (1 << 14) - 1
 words_32 = st.integers(0, (1 << 32) - 1)
 
@@ -100,7 +100,9 @@ def test_one_pass_from_every_x_with_nothing_new():
             assert state.program_counter == CLOSE_AT
 
 
-def test_the_last_instruction_closes_and_waits_for_the_next_word():
+def test_it_begins_and_ends_by_closing_and_waits_for_the_next_word():
+    """Whatever a program before it has left on the pin and in the registers."""
+    assert State().program_counter == CLOSE_AT
     state = State(program_counter=CLOSE_AT, pin_values=OPEN, x_register=0xFFFFFFFF, y_register=5)
     for _, state in cycles(state, lambda _, state: state.clock >= 500):
         assert state.pin_values == CLOSED
@@ -112,7 +114,8 @@ def test_every_word_begins_with_its_lowest_14_bits_whatever_is_above():
     noise = random.Random(2)
     for low in range(BITS + 1):
         word = noise.getrandbits(18) << 14 | low
-        state = State(transmit_fifo=deque([word]), x_register=noise.getrandbits(32), y_register=noise.getrandbits(32))
+        registers = {"x_register": noise.getrandbits(32), "y_register": noise.getrandbits(32)}
+        state = State(program_counter=START_AT, transmit_fifo=deque([word]), **registers)
         for _, state in cycles(state, lambda _, state: state.clock >= 3):
             assert state.pin_values == CLOSED
         if low:

@@ -17,7 +17,7 @@ from torture.flash_desk import Flash, FlashDesk, fresh
 
 PASS = 100  # cycles
 CLOSED, OPEN = 0, 1
-START_AT, PASS_AT, CLOSE_AT = 0, 3, 9  # instructions
+START_AT, PASS_AT, CLOSE_AT = 1, 4, 0  # instructions
 BITS = 14
 LOOK_AT = 67  # the cycle of a pass in which it takes a word from the FIFO
 FIFO = 8  # words: CircuitPython joins both halves
@@ -47,7 +47,8 @@ def every_word(number: int, noise: random.Random, notes: Notes) -> str:
     """
     word = noise.getrandbits(32 - BITS) << BITS | number
     junk = {"y_register": noise.getrandbits(32)}
-    begun = _run(_state(transmit_fifo=deque([word]), x_register=noise.getrandbits(32), **junk), 3)
+    waiting = _state(program_counter=START_AT, transmit_fifo=deque([word]), x_register=noise.getrandbits(32), **junk)
+    begun = _run(waiting, 3)
     assert all(state.pin_values == CLOSED for state in begun)
     end = begun[-1]
     assert (end.program_counter, end.x_register) == (PASS_AT, number) if number else end.program_counter == START_AT

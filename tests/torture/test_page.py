@@ -13,7 +13,7 @@ def test_the_page_is_that_of_the_results() -> None:
 @pytest.mark.parametrize("fault", rows.load(), ids=lambda fault: fault.name)
 def test_every_fault_is_in_the_results_as_it_is_now(fault) -> None:
     entry = {one["name"]: one for one in rows.stored()}.get(fault.name)
-    assert entry, f"not tried in the long form yet: make torture ONLY='{fault.name}'"
+    assert entry, f"not tried in the long form yet: make torture ARGS='--only \"{fault.name}\"'"
     assert {key: entry[key] for key in rows.said(fault)} == rows.said(fault), "tried as something else: make torture"
     assert entry["tried"] > 0
 

@@ -6,6 +6,9 @@ pass looks for a new word, which replaces what was left: a longer break is renew
 ends it within 0.14 ms, and when the renewals stop the line closes by itself. A word of 0 opens nothing. Words that
 queue up while the line is closed are taken one per pass once it is open, so the last one decides.
 
+It begins by closing the line: CircuitPython 10 lets a state machine run on after code.py has ended, and while the next
+one sets it up again it may leave the pin open behind it, for good.
+
 `CODE` is `SOURCE` assembled (a test assembles it again and compares), because the drive carries no assembler.
 """
 
@@ -16,6 +19,7 @@ LONGEST_MS = 1638
 SOURCE = """
 .program line
 .wrap_target
+    set pins, 0         ; close it
 start:
     pull block          ; wait for a break
     out x, 14           ; passes - 1
@@ -28,11 +32,10 @@ wait:
     pull noblock        ; 1: a new word, or X again where there is none
     out x, 14           ; 1
     jmp x-- pass [31]   ; 32: 100 in all
-    set pins, 0         ; close it
 .wrap
 """
 
-CODE = (0x80A0, 0x602E, 0x0020, 0xE001, 0xE041, 0x1F85, 0x8080, 0x602E, 0x1F43, 0xE000)
+CODE = (0xE000, 0x80A0, 0x602E, 0x0021, 0xE001, 0xE041, 0x1F86, 0x8080, 0x602E, 0x1F44)
 
 
 def word(ms):
