@@ -198,6 +198,7 @@ def prepared(scenario: Scenario) -> Prepared:
         pico.power_cycle()
         return operations, look(serving(pico)), after
 
+    new_application()  # now, or every copy of this process makes it again
     before = scenario.start()
     old = None if scenario.act is first_start else begun_with(before, lambda pico: look(serving(pico)))
     operations, new, after = begun_with(before, whole)
