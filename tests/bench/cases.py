@@ -39,7 +39,7 @@ class Size:
     prompt: Callable[[], bytes]  # what is said in a call
 
 
-FULL = Size(200, 100, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, prompt=closing)
+FULL = Size(200, 200, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, prompt=closing)
 QUICK = Size(3, 2, breaks=1, lengths_ms=(50,), calls=3, starts=1, prompt=desk.tone)
 
 ERASE_MS, PROGRAM_MS = 45, 0.4  # of 4 KB, of 256 bytes
@@ -117,7 +117,7 @@ def light_elsewhere(name: str, size: Size) -> Numbers:
 
     out: Numbers = {}
     desk.warn(pico)
-    out["WARN"] = here(40)
+    out["WARN"] = here(60)
     desk.enforce(pico)
     pico.run(100)
     pico.press(1150)  # a sincere apology
@@ -131,7 +131,7 @@ def light_elsewhere(name: str, size: Size) -> Numbers:
     pico.press(1150)  # a hold gives the line back
     pico.run_until(lambda: button.shows_recover(pico.ring()), within_ms=3000, what="RECOVER")
     pico.run(300)
-    out["RECOVER"] = here(30)
+    out["RECOVER"] = here(60)
     pico = damaged().boot()
     pico.run_until(lambda: button.fault_number(pico.ring()), within_ms=9000, what="FAULT")
     pico.run(700)

@@ -283,7 +283,9 @@ NOTES = (
     "The limit is what physics or CircuitPython leave: sending 24 pixels, the PIO's tick of 1 us, an empty code.py, "
     "the bus. The ratio is how many times better endcall is than the better of the two others.",
     "An empty cell: the program has no such function. Neither of the two has settings, a protocol, a log, a self-test "
-    "or a watchdog; `mpremote fs cp` stops the program that runs, so nobody can press meanwhile.",
+    "or a watchdog; `mpremote fs cp` stops the program that runs, so nobody can press meanwhile. "
+    "It runs on the computer while emulated time goes on, so its figure depends on the computer; endcall's upload is "
+    "what the device can take.",
     "Every press is made at a random moment, on a copy of the running Pico, so that none disturbs the next.",
     "A computer that uploads leaves no pause here: the next request leaves in the instant an answer arrives. The "
     "emulated flash takes no time unless the row says so. A real one takes 50 ms and more for 4 KB, in which nothing "
