@@ -85,8 +85,9 @@ parts.rest = button.poll  # which takes no time
 
 
 def run(ms):
-    """Let `ms` pass in one jump: a turn before it and two after it."""
+    """Let `ms` pass in one jump: two turns before it (one tidies, one opens a prompt) and two after it."""
     global now_ms
+    app.turn()
     app.turn()
     now_ms = ticks.add(now_ms, ms)
     app.turn()
