@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ class Size:
     lengths_ms: tuple[int, ...]
     calls: int
     starts: int
+    idle_ms: float
     prompt: Callable[[], bytes]  # what is said in a call
 
 
-FULL = Size(200, 200, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, prompt=closing)
-QUICK = Size(3, 2, breaks=1, lengths_ms=(50,), calls=3, starts=1, prompt=desk.tone)
+FULL = Size(200, 200, breaks=20, lengths_ms=BREAKS_MS, calls=1000, starts=15, idle_ms=3000, prompt=closing)
+QUICK = Size(3, 2, breaks=1, lengths_ms=(50,), calls=3, starts=1, idle_ms=300, prompt=partial(desk.tone, 600))
 
 ERASE_MS, PROGRAM_MS = 45, 0.4  # of 4 KB, of 256 bytes
 
@@ -82,19 +84,19 @@ def light_playing(name: str, size: Size) -> Numbers:
 
 
 def light_uploading(name: str, size: Size) -> Numbers:
-    """While a prompt of 168 KB is uploaded, its beginning and its end included."""
-    return _light_uploading(subject(name).in_service(), size, 1700)
+    """While the closing prompt is uploaded, its beginning and its end included."""
+    return _light_uploading(subject(name).in_service(), size, 8.5)
 
 
 def light_uploading_slowly(name: str, size: Size) -> Numbers:
     """The same with a flash that takes its time: the typical values of the W25Q16JV's data sheet."""
     pico = subject(name).in_service()
     pico.flash_takes(ERASE_MS, PROGRAM_MS)
-    return _light_uploading(pico, size, 4000)
+    return _light_uploading(pico, size, 20)
 
 
-def _light_uploading(pico: Pico, size: Size, takes_ms: float) -> Numbers:
-    requests = host_port.upload("closing.wav", closing())
+def _light_uploading(pico: Pico, size: Size, every_ms: float) -> Numbers:
+    requests = host_port.upload("closing.wav", size.prompt())
     host = host_port.EagerHost(pico)
     host.hello()
 
@@ -104,7 +106,7 @@ def _light_uploading(pico: Pico, size: Size, takes_ms: float) -> Numbers:
             host.go(lambda: next(waiting, None))
         return pico
 
-    return spread(desk.presses(pico, size.presses, takes_ms / size.presses, again=again))
+    return spread(desk.presses(pico, size.presses, every_ms, again=again))
 
 
 def light_elsewhere(name: str, size: Size) -> Numbers:
@@ -200,7 +202,7 @@ def loop(name: str, size: Size) -> Numbers:
 
     def idle(copy: Pico) -> float:
         since = copy.now_ns
-        copy.run(3000)
+        copy.run(size.idle_ms)
         return longest(copy, since)
 
     def whole_call(copy: Pico) -> tuple[float, int]:
@@ -216,7 +218,7 @@ def loop(name: str, size: Size) -> Numbers:
     out["call_ms"], out["free_after_call"] = pico.fork(whole_call).result(1800)
     if name == "ours":
         out["requests_ms"] = pico.fork(_requests).result(1800)
-        out["upload_ms"] = pico.fork(_upload_turns).result(1800)
+        out["upload_ms"] = pico.fork(lambda copy: _upload_turns(copy, size.prompt())).result(1800)
     return out
 
 
@@ -233,11 +235,11 @@ def _requests(pico: Pico) -> dict[str, float]:
     return longest
 
 
-def _upload_turns(pico: Pico) -> float:
+def _upload_turns(pico: Pico, prompt: bytes) -> float:
     host = host_port.EagerHost(pico)
     host.hello()
     since = pico.now_ns
-    host.run(host_port.upload("closing.wav", closing()), within_ms=60_000)
+    host.run(host_port.upload("closing.wav", prompt), within_ms=60_000)
     return round(max(desk.turns_ms(pico, since)), 3)
 
 
@@ -311,13 +313,7 @@ def mpremote(name: str, size: Size) -> Numbers:
     with tempfile.TemporaryDirectory() as folder, pico.console_pty() as path:
         file = Path(folder, "closing.wav")
         file.write_bytes(prompt)
-        copy = [
-            "fs",
-            "cp",
-            "-f",
-            str(file),
-            ":closing.wav",
-        ]  # -f: without comparing first
+        copy = ["fs", "cp", "-f", str(file), ":closing.wav"]  # -f: without comparing first
         command = [sys.executable, "-m", "mpremote", "connect", path, "resume", *copy]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         pico.run_until(lambda: pico.usb.console.received, within_ms=60_000, what="mpremote")

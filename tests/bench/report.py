@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from .subjects import SUBJECTS
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 RESULT = DOCS / "bench.json"  # the last full run, committed; the README's table comes from it
@@ -52,7 +54,11 @@ def rows(result: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     cases = result["cases"]
 
     def of(case: str, key: str) -> list[float | None]:
-        return [cases.get(f"{case}:{name}", {}).get(key) for name in ("ours", "polled", "asyncio")]
+        return [cases.get(f"{case}:{name}", {}).get(key) for name in SUBJECTS]
+
+    def largest_error(name: str, length: int) -> float | None:
+        errors = cases.get(f"breaks:{name}", {}).get(str(length))
+        return errors and max(abs(error) for error in errors)
 
     def row(what: str, values: list[float | None], limit: str = "", more: bool = False) -> Row:
         shown = [number(value) for value in values]
@@ -69,13 +75,10 @@ def rows(result: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     worst = max(elsewhere.values(), key=lambda one: one["max"])
     light.append(row("in any other state, longest", [worst["max"], None, None], number(FRAME_MS) or ""))
 
-    errors: list[Row] = []
-    lengths = [int(key) for key in cases["breaks:ours"]]
-    for length in lengths:
-        values = [
-            max(abs(error) for error in cases[f"breaks:{name}"][str(length)]) for name in ("ours", "polled", "asyncio")
-        ]
-        errors.append(row(f"{length} ms, largest error", values, "0.001"))
+    errors = [
+        row(f"{length} ms, largest error", [largest_error(name, length) for name in SUBJECTS], "0.001")
+        for length in map(int, cases["breaks:ours"])
+    ]
 
     stall = cases["loop:ours"]
     busiest = max(stall["requests_ms"], key=lambda do: stall["requests_ms"][do])
@@ -345,7 +348,7 @@ def _plots(result: dict[str, Any], folder: Path) -> None:
     lengths = list(cases["breaks:ours"])
     for shift, (name, colour) in enumerate(colours.items()):
         for place, length in enumerate(lengths):
-            errors = [abs(error) * 1000 for error in cases[f"breaks:{name}"][length]]
+            errors = [abs(error) * 1000 for error in cases.get(f"breaks:{name}", {}).get(length, [])]
             at = [place + (shift - 1) * 0.22] * len(errors)
             label = names[name] if not place else None
             axis.scatter(at, [max(error, 0.01) for error in errors], s=14, alpha=0.6, color=colour, label=label)
