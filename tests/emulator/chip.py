@@ -30,10 +30,10 @@ from .native import use_local_build
 BUILD = use_local_build()  # before the first import of rp2040py
 
 from rp2040py.clock.simulation_clock import SimulationClock  # noqa: E402
-from rp2040py.peripherals.pio_registers import FDEBUG, SM0_SHIFTCTRL, WaitType  # noqa: E402
+from rp2040py.peripherals.pio_registers import FDEBUG, SM0_SHIFTCTRL  # noqa: E402
 from rp2040py.rp2040 import RP2040  # noqa: E402
 
-from .loop import Loop, QuickSio, QuickTimer  # noqa: E402
+from .loop import Loop, QuickSio, QuickTimer, waits_for_data  # noqa: E402
 
 MACHINE_STRIDE = 0x18  # from a register of one state machine to the same one of the next
 SHIFTCTRLS = tuple(SM0_SHIFTCTRL + MACHINE_STRIDE * index for index in range(4))
@@ -55,7 +55,7 @@ class PioOnBus:
 
     def _look(self) -> None:
         for machine in self._pio.machines:
-            if machine.waiting and machine.wait_type in (WaitType.TX_FIFO, WaitType.OUT):
+            if waits_for_data(machine):
                 self._stalled |= TXSTALL << machine.index
 
     def _flush(self, machine: Any) -> None:

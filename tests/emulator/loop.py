@@ -79,7 +79,12 @@ class Loop:
 
 
 def _only_a_write_wakes(machine):
-    return not machine.enabled or (machine.waiting and machine.wait_type in (WaitType.TX_FIFO, WaitType.OUT))
+    return not machine.enabled or waits_for_data(machine)
+
+
+def waits_for_data(machine):
+    """Whether a PIO state machine has stalled on an empty TX FIFO."""
+    return machine.waiting and machine.wait_type in (WaitType.TX_FIFO, WaitType.OUT)
 
 
 class QuickSio(RPSIO):

@@ -60,8 +60,8 @@ def use_local_build() -> str:
     tag = f"rp2040py-{version('rp2040py')}-{sysconfig.get_config_var('SOABI')}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "endcall"
     sources = [Path(__file__).with_name(name) for name in ("loop.py", "loop.pxd")]
-    print_of_ours = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
-    theirs, ours = cache / tag, cache / f"loop-{print_of_ours}-{tag}"
+    fingerprint = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    theirs, ours = cache / tag, cache / f"loop-{fingerprint}-{tag}"
     problem = _missing(native)
     if not problem and not theirs.is_dir():
         problem = _build(theirs, lambda scratch: sorted(native.glob("*.c")))

@@ -7,18 +7,16 @@ from collections import deque
 from functools import cache, partial
 
 from device.flash import Plug
-from pioemu import State, emulate
+from device.pio import BITS, CLOSE_AT, CLOSED, OPEN, PASS, PASS_AT, START_AT
+from device.pio import cycles as pio_cycles
+from pioemu import State
 from pioemu.shift_register import ShiftRegister
 
 from endcall_core.call import FAULT_CRASHED
-from endcall_core.line_program import CODE, PASSES_PER_MS
+from endcall_core.line_program import PASSES_PER_MS
 from torture.fault import MODEL, Fault, Notes
 from torture.flash_desk import Flash, FlashDesk, fresh
 
-PASS = 100  # cycles
-CLOSED, OPEN = 0, 1
-START_AT, PASS_AT, CLOSE_AT = 1, 4, 0  # instructions
-BITS = 14
 LOOK_AT = 67  # the cycle of a pass in which it takes a word from the FIFO
 FIFO = 8  # words: CircuitPython joins both halves
 WATCHDOG_MS = 4000
@@ -30,12 +28,7 @@ def _state(**fields: object) -> State:
 
 
 def _run(state: State, cycles: int) -> list[State]:
-    return [
-        after
-        for _, after in emulate(
-            list(CODE), initial_state=state, stop_when=lambda _, now: now.clock >= cycles, set_base=0, set_count=1
-        )
-    ]
+    return [after for _, after in pio_cycles(state, lambda _, now: now.clock >= cycles)]
 
 
 def every_word(number: int, noise: random.Random, notes: Notes) -> str:
