@@ -96,6 +96,7 @@ def light_uploading_slowly(name: str, size: Size) -> Numbers:
 
 
 def _light_uploading(pico: Pico, size: Size, every_ms: float) -> Numbers:
+    """`every_ms`: so that the full form's presses are spread over a whole upload."""
     requests = host_port.upload("closing.wav", size.prompt())
     host = host_port.EagerHost(pico)
     host.hello()

@@ -10,6 +10,7 @@ PASS = 100  # cycles
 CLOSED, OPEN = 0, 1
 START_AT, PASS_AT, CLOSE_AT = 1, 4, 0  # instructions
 BITS = 14  # of a word, that count
+VALUES = 1 << BITS
 
 
 def cycles(state: State, stop_when: Callable[[int, State], bool]) -> Iterator[tuple[State, State]]:

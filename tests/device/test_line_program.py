@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from pioemu import State
 from pioemu.shift_register import ShiftRegister
 
-from device.pio import BITS, CLOSE_AT, CLOSED, OPEN, PASS, PASS_AT, START_AT, cycles
+from device.pio import CLOSE_AT, CLOSED, OPEN, PASS, PASS_AT, START_AT, VALUES, cycles
 from endcall_core import line_program
 from endcall_core.line_program import CODE, FREQUENCY_HZ, SOURCE
 from endcall_device.line_hold import RENEW_EVERY_MS, RENEW_MS, Renewal
 
-LONGEST = (1 << BITS) - 1
 words_32 = st.integers(0, (1 << 32) - 1)
 
 
@@ -71,13 +70,13 @@ def test_a_break_lasts_as_long_as_it_was_asked_for(ms):
 
 
 def test_the_longest_word_of_all_closes_after_1638_ms():
-    assert lengths([(0, 0xFFFFFFFF)], 1_640_000) == [(LONGEST + 1) * PASS] == [1_638_400]
+    assert lengths([(0, 0xFFFFFFFF)], 1_640_000) == [VALUES * PASS] == [1_638_400]
 
 
 def test_one_pass_from_every_x_with_nothing_new():
     """The step of the induction, for each of the 16384 values that X can have at the beginning of a pass."""
     noise = random.Random(1)
-    for x in range(LONGEST + 1):
+    for x in range(VALUES):
         state = State(
             program_counter=PASS_AT,
             pin_values=noise.choice((OPEN, CLOSED)),
@@ -106,7 +105,7 @@ def test_it_begins_and_ends_by_closing_and_waits_for_the_next_word():
 def test_every_word_begins_with_its_lowest_14_bits_whatever_is_above():
     """The beginning of the induction."""
     noise = random.Random(2)
-    for low in range(LONGEST + 1):
+    for low in range(VALUES):
         word = noise.getrandbits(18) << 14 | low
         registers = {"x_register": noise.getrandbits(32), "y_register": noise.getrandbits(32)}
         state = State(program_counter=START_AT, transmit_fifo=deque([word]), **registers)
@@ -120,13 +119,10 @@ def test_every_word_begins_with_its_lowest_14_bits_whatever_is_above():
 
 def test_every_word_that_comes_while_the_line_is_open_replaces_what_was_left():
     noise = random.Random(3)
-    for low in range(0, LONGEST + 1, 3):
+    for low in range(0, VALUES, 3):
         word = noise.getrandbits(18) << 14 | low
         state = State(
-            program_counter=PASS_AT,
-            transmit_fifo=deque([word]),
-            pin_values=OPEN,
-            x_register=noise.randrange(LONGEST + 1),
+            program_counter=PASS_AT, transmit_fifo=deque([word]), pin_values=OPEN, x_register=noise.randrange(VALUES)
         )
         for _, state in cycles(state, lambda _, state: state.clock >= PASS):
             assert state.pin_values == OPEN
@@ -172,7 +168,7 @@ def test_words_that_queued_up_are_taken_one_per_pass_and_the_last_decides(passes
 @given(st.lists(st.tuples(st.integers(0, 3000), words_32), max_size=8), st.integers(1, 40))
 def test_no_words_at_any_time_keep_the_line_open_beyond_the_last_one(sent, last):
     """After the last word has come, the line closes within the passes of that word and those still queued."""
-    sent = sorted((cycle, word & ~LONGEST | word % 50) for cycle, word in sent)
+    sent = sorted((cycle, word & -VALUES | word % 50) for cycle, word in sent)
     end = (sent[-1][0] if sent else 0) + 100
     sent.append((end, last))
     found = openings(sent, end + PASS * (60 + 10))

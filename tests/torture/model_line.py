@@ -7,8 +7,7 @@ from collections import deque
 from functools import cache, partial
 
 from device.flash import Plug
-from device.pio import BITS, CLOSE_AT, CLOSED, OPEN, PASS, PASS_AT, START_AT
-from device.pio import cycles as pio_cycles
+from device.pio import BITS, CLOSE_AT, CLOSED, OPEN, PASS, PASS_AT, START_AT, VALUES, cycles
 from pioemu import State
 from pioemu.shift_register import ShiftRegister
 
@@ -27,8 +26,8 @@ def _state(**fields: object) -> State:
     return State(**fields)  # type: ignore[arg-type]
 
 
-def _run(state: State, cycles: int) -> list[State]:
-    return [after for _, after in pio_cycles(state, lambda _, now: now.clock >= cycles)]
+def _run(state: State, until: int) -> list[State]:
+    return [after for _, after in cycles(state, lambda _, now: now.clock >= until)]
 
 
 def every_word(number: int, noise: random.Random, notes: Notes) -> str:
@@ -50,7 +49,7 @@ def every_word(number: int, noise: random.Random, notes: Notes) -> str:
     passed = _run(_state(program_counter=PASS_AT, x_register=number, output_shift_register=shift, **junk), PASS)
     _is_after_a_pass(passed, number)
 
-    at, left = noise.randrange(PASS), noise.randrange(1 << BITS)
+    at, left = noise.randrange(PASS), noise.randrange(VALUES)
     state = _state(program_counter=PASS_AT, x_register=left, pin_values=OPEN, **junk)
     seen: list[State] = []
     if at:
@@ -76,23 +75,23 @@ def _is_after_a_pass(states: list[State], x: int) -> None:
 
 def every_pair(number: int, noise: random.Random, notes: Notes) -> str:
     """Word `number`, then every other word (a stride of them, each at its own time), by the passes proven above."""
-    for second in range(noise.randrange(64), 1 << BITS, 64):
+    for second in range(noise.randrange(64), VALUES, 64):
         at = noise.randrange(0, number + 2)  # passes after the first
         open_for = passes([(0, number), (at, second)])
         notes.figure("ms open after the last word", max(0, open_for - at) / PASSES_PER_MS)
-        assert open_for - at <= (1 << BITS) + 1
-    queue = sorted((noise.randrange(1 << BITS), noise.getrandbits(32)) for _ in range(FIFO))
+        assert open_for - at <= VALUES + 1
+    queue = sorted((noise.randrange(VALUES), noise.getrandbits(32)) for _ in range(FIFO))
     last = queue[-1][0]
     end = passes(queue)
-    assert end - last <= (1 << BITS) + FIFO
+    assert end - last <= VALUES + FIFO
     notes.figure("ms open after the last of eight words", max(0, end - last) / PASSES_PER_MS)
-    notes.extra = (1 << BITS) // 64
+    notes.extra = VALUES // 64
     return "closes by itself"
 
 
 def passes(sent: list[tuple[int, int]]) -> int:
     """When the line is closed for good after words (pass, word), in passes: one word is taken per pass."""
-    waiting = deque((at, word & (1 << BITS) - 1) for at, word in sent)
+    waiting = deque((at, word & VALUES - 1) for at, word in sent)
     now = end = 0
     while waiting:
         at, x = waiting.popleft()
@@ -347,7 +346,7 @@ FAULTS = [
         "bits above and at any cycle of a pass: the parts of a proof by induction",
         "it opens for its passes, 1638.4 ms at most, and closes",
         every_word,
-        1 << BITS,
+        VALUES,
         150,
     ),
     Fault(
@@ -358,7 +357,7 @@ FAULTS = [
         "each of the 16,384 words with every 64th other one, and eight at random, pass by pass",
         "after the last word it closes within 1638.4 ms and a pass for each word in the FIFO",
         every_pair,
-        1 << BITS,
+        VALUES,
         300,
     ),
     *(
