@@ -402,12 +402,13 @@ def test_a_setting_is_changed_while_it_runs(visit):
 
 
 def test_practising_with_a_caller_who_goes_on(visit):
-    desk = visit(speed=4, values={"call.min_warn_s": 8}, color_scheme="light")  # 2 s here: enough on a busy computer
+    slowly = {"call.min_warn_s": 8, "button.hold_ms": 2000}  # 2 s and 0.5 s here: enough on a busy computer
+    desk = visit(speed=4, values=slowly, color_scheme="light")
     desk.page.get_by_role("button", name="Practise a call").click()
     desk.until_text("#talk", "Three weeks")
     desk.press()  # too early, and the coach says so
     desk.until_text("#talk", "Too early")
-    desk.page.locator("#button").click(delay=500)
+    desk.page.locator("#button").click(delay=700)
     desk.until_text("#talk", "Taken back")
     desk.until_text("#talk", "complete idiot")
     desk.press()
